@@ -138,13 +138,14 @@ export async function installAtomically(label, fill) {
 export async function withLock(name, action) {
   const root = cacheRoot();
   mkdirSync(root, { recursive: true });
-  const holder = spawn('flock', [join(root, `.${name}.lock`), 'sh', '-c', 'echo held; cat'], { stdio: ['pipe', 'pipe', 'ignore'] });
-  const ended = new Promise((done) => {
-    holder.once('close', done);
-    holder.once('error', done);
+  const holder = spawn('flock', [join(root, `.${name}.lock`), 'sh', '-c', 'echo held; cat'], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const ended = new Promise((done) => holder.once('close', done));
+  const refused = new Promise((_, reject) => {
+    holder.once('error', () => reject(new Error(`flock (package util-linux) is missing: name a ${name} with ${environmentName(name)}`)));
+    holder.once('close', () => reject(new Error(`cannot lock ${root}/.${name}.lock`)));
   });
-  await Promise.race([new Promise((done) => holder.stdout.once('data', done)), ended]);
-  // Without flock(1) the rename still keeps two runs apart; they only do the same work twice.
+  refused.catch(() => {}); // it also ends in the good case, when nobody listens any more
+  await Promise.race([new Promise((done) => holder.stdout.once('data', done)), refused]);
   try {
     return await action();
   } finally {
