@@ -12,7 +12,8 @@ export class Writer {
   }
 
   bytes(value: Bytes): this {
-    this.#bytes.set(value, this.#room(value.length));
+    const at = this.#room(value.length);
+    this.#bytes.set(value, at);
     return this;
   }
   u8(value: number): this {
