@@ -1,0 +1,21 @@
+import type { Result } from '../base/result.ts';
+import type { NodeCommand, NodeFailure, NodeInput, NodeReply, NodeState } from '../node/types.ts';
+import type { Store } from '../store/store.ts';
+
+/** A running node as the operations see it: the committed state to read, inputs to submit, predicates to wait for. */
+export interface NodeRuntime {
+  /** The state of the last commit. */
+  readonly state: NodeState;
+  /** Finished payments, old invoices, history: what is no more in memory. */
+  readonly store: Store;
+  /** Queues an input; resolves when it is committed and its effects are out. */
+  submit(input: NodeInput): Promise<void>;
+  /** Submits a command; resolves with its reply after the commit. */
+  command(command: NodeCommand): Promise<Result<NodeReply, NodeFailure>>;
+  /** Waits until `pick` finds something in a committed state; rejects with AppError TIMEOUT or INTERRUPTED by the signal. */
+  until<T>(pick: (state: NodeState) => T | null, signal: AbortSignal): Promise<T>;
+  /** Connects to a peer (or finds it connected) and waits for `init`; AppError PEER_UNREACHABLE otherwise. */
+  connect(peer: { readonly nodeId: Uint8Array; readonly host: string; readonly port: number }, signal: AbortSignal): Promise<void>;
+  /** Drains, closes connections and the store. */
+  stop(): Promise<void>;
+}
