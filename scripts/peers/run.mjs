@@ -3,8 +3,11 @@ import { spawn } from 'node:child_process';
 /** The child that runs now, so that an interrupted installer can pass the signal on. @type {Set<import('node:child_process').ChildProcess>} */
 const running = new Set();
 
+let interrupted = false;
+
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
   process.once(signal, () => {
+    interrupted = true;
     for (const child of running) child.kill(signal);
     process.exitCode = 130;
   });
@@ -19,6 +22,7 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
  * @throws {Error} with the end of its standard error, when it cannot start or exits with anything but 0
  */
 export function run(command, args, options = {}) {
+  if (interrupted) return Promise.reject(new Error('interrupted'));
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
     running.add(child);

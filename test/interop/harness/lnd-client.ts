@@ -25,8 +25,6 @@ export interface CloseOptions {
   /** sat/vB. */
   readonly feeRate?: number;
   readonly deliveryAddress?: string;
-  /** Start the close even with payments under way. */
-  readonly noWait?: boolean;
 }
 
 export interface InvoiceOptions {
@@ -140,7 +138,8 @@ export class LndClient {
 
   /** Returns the closing transaction's id as soon as lnd has published it; a simple close may be asked again with a higher fee. */
   async closeChannel(channel: Outpoint, options: CloseOptions = {}): Promise<string> {
-    const query = new URLSearchParams({ force: String(options.force ?? false), no_wait: String(options.noWait ?? false) });
+    // Without no_wait lnd refuses while an HTLC is still being removed, which the payment's verdict does not wait for.
+    const query = new URLSearchParams({ force: String(options.force ?? false), no_wait: 'true' });
     if (options.feeRate !== undefined) query.set('sat_per_vbyte', String(options.feeRate));
     if (options.deliveryAddress !== undefined) query.set('delivery_address', options.deliveryAddress);
     const path = `/v1/channels/${outpointPath(channel)}?${query}`;
