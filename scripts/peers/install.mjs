@@ -37,6 +37,7 @@ async function installAll(wanted) {
       const found = locate(name) ?? (await withLock(name, () => install(name)));
       console.log(`peers: ${name} ${found.path} (${found.from})`);
     } catch (error) {
+      if (process.exitCode === 130) return console.error('peers: interrupted');
       console.error(`peers: ${name} failed: ${/** @type {Error} */ (error).message}`);
       process.exitCode = 1;
     }

@@ -37,7 +37,7 @@ export class Lab {
   }
 
   /** Makes an lnkit with a new wallet; no daemon runs yet. */
-  async lnkit(name: string, options: Partial<Pick<LnkitOptions, 'chainUrl' | 'env'>> = {}): Promise<Lnkit> {
+  async lnkit(name: string, options: Partial<Pick<LnkitOptions, 'chainUrl' | 'nodeConfig' | 'env'>> = {}): Promise<Lnkit> {
     const lnkit = await Lnkit.create({ chainUrl: this.bitcoind.chainUrl, ...options, name, directory: join(this.directory, name) });
     this.#lnkits.push(lnkit);
     return lnkit;
@@ -94,7 +94,10 @@ export function useLab<T extends object>(peers: readonly PeerName[], prepare: (l
   beforeAll(async () => {
     const missing = missingPeers(peers);
     if (missing !== undefined && peersRequired()) throw new Error(missing);
-    if (missing !== undefined) return;
+    if (missing !== undefined) {
+      process.stderr.write(`skipped: ${missing}\n`);
+      return;
+    }
     lab = await Lab.open();
     try {
       prepared = await prepare(lab);

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -33,8 +33,10 @@ export interface RunningCli {
 export interface LnkitOptions {
   readonly name: string;
   readonly directory: string;
-  /** The `--chain` argument. */
+  /** URL of the chain backend, as `--chain` takes it. */
   readonly chainUrl: string;
+  /** Further lines of the `[node]` table of lnkit.toml. */
+  readonly nodeConfig?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
 }
 
@@ -60,6 +62,9 @@ export class Lnkit {
   static async create(options: LnkitOptions): Promise<Lnkit> {
     mkdirSync(options.directory, { recursive: true, mode: 0o700 });
     const node = new Lnkit(options, await freePort());
+    const listen = `listen = ["127.0.0.1:${node.listenPort}"]`;
+    const table = [`chain = "${options.chainUrl}"`, '[node]', `alias = "${options.name}"`, listen, ...(options.nodeConfig ?? [])];
+    writeFileSync(join(options.directory, 'lnkit.toml'), `${table.join('\n')}\n`, { mode: 0o600 });
     node.#nodeId = (await node.ok<{ node_id: string }>('init')).node_id;
     return node;
   }
@@ -93,7 +98,7 @@ export class Lnkit {
 
   /** Starts a command and returns while it runs. `stdin` is written to it and closed. */
   async spawn(args: readonly string[], options: { readonly stdin?: string; readonly timeoutMs?: number } = {}): Promise<RunningCli> {
-    const child = spawn(process.execPath, [ENTRY, ...args, ...this.#globalFlags(), '--json'], {
+    const child = spawn(process.execPath, [ENTRY, ...args, '--json'], {
       env: this.#environment(),
       stdio: ['pipe', 'pipe', 'pipe'],
     });
@@ -118,7 +123,7 @@ export class Lnkit {
 
   /** Runs `lnkit start` and waits until `lnkit status` answers through its socket. */
   async startDaemon(...args: readonly string[]): Promise<void> {
-    const command = [ENTRY, 'start', '--listen', `127.0.0.1:${this.listenPort}`, ...this.#globalFlags(), ...args];
+    const command = [ENTRY, 'start', ...args];
     const options = { command: process.execPath, args: command, env: this.#environment(), logFile: this.logFile };
     const daemon = await supervise({ ...options, name: `lnkit ${this.name}` });
     this.#daemon = daemon;
@@ -151,18 +156,10 @@ export class Lnkit {
     );
   }
 
-  #globalFlags(): readonly string[] {
-    return ['--chain', this.#options.chainUrl];
-  }
-
   #environment(): NodeJS.ProcessEnv {
-    return {
-      ...process.env,
-      NO_COLOR: '1',
-      LNKIT_DATADIR: this.directory,
-      LNKIT_NETWORK: 'regtest',
-      ...this.#options.env,
-    };
+    // Settings of the person who runs the suite must not reach the nodes under test.
+    const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('LNKIT_')));
+    return { ...inherited, NO_COLOR: '1', LNKIT_DATADIR: this.directory, LNKIT_NETWORK: 'regtest', ...this.#options.env };
   }
 
   #socketAnswers(): Promise<boolean> {
