@@ -50,7 +50,7 @@ export function insertSecret(store: ShaChain, secret: Bytes): Result<ShaChain, S
   const at = trailingZeros(index);
   for (let b = 0; b < at; b++) {
     const earlier = must(store.known[b], 'entries fill from the lowest');
-    if (!equal(derive(secret, earlier.index, b), earlier.secret)) return fail({ kind: 'secret_mismatch', index: earlier.index });
+    if (!equal(derive(secret, earlier.index, at), earlier.secret)) return fail({ kind: 'secret_mismatch', index: earlier.index });
   }
   const entry = { index, secret };
   const known = at === store.known.length ? [...store.known, entry] : store.known.with(at, entry);
