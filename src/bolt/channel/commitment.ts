@@ -129,7 +129,8 @@ export const trimRules = (params: CommitmentParams, feerate: FeeratePerKw): Trim
 
 /**
  * The commitment transaction number `number` of `params.owner`, and the HTLC transactions that spend it. `perCommitmentPoint` is the
- * owner's, a valid point. Throws where the spec holds more than the capacity, which the limits of BOLT 2 exclude.
+ * owner's, a valid point. Throws where the spec holds more than the capacity, which the limits of BOLT 2 exclude. They also see to it that
+ * the funder can pay `funderCost`: where it cannot, it pays what it has, and with anchors the outputs may exceed the capacity.
  */
 export function buildCommitment(
   params: CommitmentParams,
