@@ -1,11 +1,9 @@
 import { fail, ok, type Result } from '../../base/result.ts';
 import type { Msat } from '../../base/units.ts';
+import { NETWORKS, type Network, networkParams } from '../../bitcoin/network.ts';
 
-/** The networks of BOLT 11's prefixes. `lntb` stands for every testnet; the one lnkit runs on is testnet4. */
-export type InvoiceNetwork = 'bitcoin' | 'testnet4' | 'signet' | 'regtest';
-
-const PREFIX_OF: { readonly [network in InvoiceNetwork]: string } = { bitcoin: 'bc', testnet4: 'tb', signet: 'tbs', regtest: 'bcrt' };
-const NETWORK_OF = new Map(Object.entries(PREFIX_OF).map(([network, prefix]) => [prefix, network as InvoiceNetwork]));
+/** By what follows `ln`. `lntb` stands for every testnet; the one lnkit runs on is testnet4. */
+const NETWORK_OF: ReadonlyMap<string, Network> = new Map(NETWORKS.map((network) => [networkParams(network).invoicePrefix, network]));
 
 /** Largest first, so that the first that divides an amount gives its shortest form; the pico is a tenth of a millisatoshi. */
 const MULTIPLIERS: readonly (readonly [letter: string, msat: bigint])[] = [
@@ -21,11 +19,8 @@ const MAX_DIGITS = 20;
 
 export type HrpFailure = 'unknown_prefix' | 'invalid_amount' | 'invalid_multiplier' | 'sub_millisatoshi';
 
-/** Bech32 prefix of the network's segwit addresses (BIP 173). */
-export const bech32Prefix = (network: InvoiceNetwork): string => PREFIX_OF[network];
-
 /** Reads `ln` + prefix + amount. The amount is null where the invoice leaves it to the payer. */
-export function parseHrp(hrp: string): Result<{ readonly network: InvoiceNetwork; readonly amount: Msat | null }, HrpFailure> {
+export function parseHrp(hrp: string): Result<{ readonly network: Network; readonly amount: Msat | null }, HrpFailure> {
   let at = 2;
   while (at < hrp.length && !isDigit(hrp.charCodeAt(at))) at++;
   const network = NETWORK_OF.get(hrp.slice(2, at));
@@ -53,8 +48,8 @@ export function parseHrp(hrp: string): Result<{ readonly network: InvoiceNetwork
 }
 
 /** The human-readable part, with the amount in its shortest form. Throws a RangeError where the amount is not above 0 and at most 21 million bitcoin. */
-export function formatHrp(network: InvoiceNetwork, amount: Msat | null): string {
-  const prefix = `ln${PREFIX_OF[network]}`;
+export function formatHrp(network: Network, amount: Msat | null): string {
+  const prefix = `ln${networkParams(network).invoicePrefix}`;
   if (amount === null) return prefix;
   if (amount <= 0n || amount > SUPPLY) throw new RangeError(`${amount} msat cannot be asked for`);
   for (const [letter, unit] of MULTIPLIERS) if (amount % unit === 0n) return `${prefix}${amount / unit}${letter}`;

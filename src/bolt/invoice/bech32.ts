@@ -19,7 +19,6 @@ const CHECKSUM_LENGTH = 6;
 const NONE = 255;
 const SEPARATOR = 0x31;
 const BECH32 = 1;
-const BECH32M = 0x2bc830a3;
 
 /** Word of a character code of either case, NONE elsewhere. */
 const WORD_OF = new Uint8Array(128).fill(NONE);
@@ -66,8 +65,8 @@ export function decodeBech32(text: string): Result<Bech32, Bech32Failure> {
   return ok({ hrp, words: words.subarray(0, count - CHECKSUM_LENGTH) });
 }
 
-/** The text of `words` behind a lower-case `hrp`; `bech32m` is BIP 350's checksum, for addresses of witness version 1 and up. */
-export function encodeBech32(hrp: string, words: Bytes, variant: 'bech32' | 'bech32m' = 'bech32'): string {
+/** The text of `words` behind a lower-case `hrp`. */
+export function encodeBech32(hrp: string, words: Bytes): string {
   let checksum = checksumOfHrp(hrp);
   let text = `${hrp}1`;
   for (let i = 0; i < words.length; i++) {
@@ -76,7 +75,7 @@ export function encodeBech32(hrp: string, words: Bytes, variant: 'bech32' | 'bec
     text += CHARSET[word];
   }
   for (let i = 0; i < CHECKSUM_LENGTH; i++) checksum = ((checksum & 0x1ffffff) << 5) ^ (FOLD[checksum >>> 25] as number);
-  checksum ^= variant === 'bech32' ? BECH32 : BECH32M;
+  checksum ^= BECH32;
   for (let i = 0; i < CHECKSUM_LENGTH; i++) text += CHARSET[(checksum >>> (5 * (5 - i))) & 31];
   return text;
 }

@@ -174,7 +174,7 @@ function readField(draft: Draft, field: Field): 'taken' | 'skipped' | InvoiceRea
     case FIELD.n:
       if (length !== NODE_ID_WORDS) return 'skipped';
       draft.payeeField = bytesOfWords(words, from, to) as NodeId;
-      return secp.isPublicKey(draft.payeeField) ? 'taken' : 'public_key';
+      return isPointHead(draft.payeeField) ? 'taken' : 'public_key';
     case FIELD.d:
       draft.description = tryText(bytesOfWords(words, from, to));
       return draft.description === null ? 'description_not_text' : 'taken';
@@ -232,6 +232,9 @@ function readFallback(draft: Draft, { words, from, to }: Field): 'taken' | 'skip
   return 'taken';
 }
 
+/** Whether x is on the curve takes a square root, which whoever uses the point pays anyway. */
+const isPointHead = (point: Bytes): boolean => point[0] === 2 || point[0] === 3;
+
 function readRoute(draft: Draft, { words, from, to }: Field): 'taken' | InvoiceReason {
   const bytes = bytesOfWords(words, from, to);
   if (bytes.length === 0 || bytes.length % HINT_LENGTH !== 0) return 'route_hint';
@@ -239,7 +242,7 @@ function readRoute(draft: Draft, { words, from, to }: Field): 'taken' | InvoiceR
   const hops: RouteHintHop[] = [];
   for (let at = 0; at < bytes.length; at += HINT_LENGTH) {
     const nodeId = bytes.slice(at, at + 33) as NodeId;
-    if (!secp.isPublicKey(nodeId)) return 'public_key';
+    if (!isPointHead(nodeId)) return 'public_key';
     hops.push({
       nodeId,
       shortChannelId: view.getBigUint64(at + 33) as ShortChannelId,

@@ -1,7 +1,7 @@
 import type { Bytes } from '../../base/bytes.ts';
 import type { NodeId, PaymentHash, ShortChannelId } from '../../base/ids.ts';
 import type { Blocks, Msat, UnixTime } from '../../base/units.ts';
-import type { InvoiceNetwork } from './amount.ts';
+import type { Network } from '../../bitcoin/network.ts';
 
 /** BOLT 11 `r`: a hop of a private route, from `nodeId` over the channel towards the payee. */
 export interface RouteHintHop {
@@ -26,7 +26,7 @@ export interface UnknownField {
 
 /** Everything that an invoice says and its signature covers. */
 export interface InvoiceFields {
-  readonly network: InvoiceNetwork;
+  readonly network: Network;
   /** null: the payer chooses. */
   readonly amount: Msat | null;
   readonly timestamp: UnixTime;
