@@ -1,7 +1,8 @@
 import { assert, must } from '../../base/assert.ts';
 import { type Bytes, EMPTY, equal } from '../../base/bytes.ts';
+import { bytesMap } from '../../base/bytes-map.ts';
 import type { OutPoint, PaymentHash, Preimage } from '../../base/ids.ts';
-import { type Height, height } from '../../base/units.ts';
+import { type Height, height, msatToSat } from '../../base/units.ts';
 import { p2wpkhScriptCode, p2wshScript } from '../../bitcoin/script.ts';
 import { type Tx, type TxOutput, txId } from '../../bitcoin/tx.ts';
 import { secp } from '../../crypto/ec.ts';
@@ -203,18 +204,24 @@ function htlcOutputs(
   htlcs: readonly DirectedHtlc[],
 ): readonly (Found & { readonly directed: DirectedHtlc; readonly witnessScript: Bytes })[] {
   const scripts = htlcScripts(keys, published.params.format);
-  const free = new Map<string, number[]>();
   const txid = txId(published.tx);
-  published.tx.outputs.forEach((output, vout) => {
-    const key = `${output.amount} ${output.script.join()}`;
-    free.set(key, [...(free.get(key) ?? []), vout]);
+  let free = bytesMap<Bytes, readonly number[]>();
+  published.tx.outputs.forEach(({ script }, vout) => {
+    free = free.set(script, [...(free.get(script) ?? []), vout]);
   });
   // BOLT 3: equal outputs stand in the order of `cltv_expiry`.
   const ordered = htlcs.toSorted((a, b) => a.htlc.cltvExpiry - b.htlc.cltvExpiry);
   return ordered.flatMap((directed) => {
     const witnessScript = directed.offered ? scripts.offered(directed.htlc) : scripts.received(directed.htlc);
-    const vout = free.get(`${directed.htlc.amountMsat / 1000n} ${p2wshScript(witnessScript).join()}`)?.shift();
+    const script = p2wshScript(witnessScript);
+    const amount = msatToSat(directed.htlc.amountMsat);
+    const places = free.get(script) ?? [];
+    const vout = places.find((place) => published.tx.outputs[place]?.amount === amount);
     if (vout === undefined) return [];
+    free = free.set(
+      script,
+      places.filter((place) => place !== vout),
+    );
     return [{ outpoint: { txid, vout }, output: must(published.tx.outputs[vout], 'an output'), directed, witnessScript }];
   });
 }

@@ -75,6 +75,7 @@ export function htlcSighashes(built: BuiltCommitment, params: CommitmentParams):
   const outpoint = buffer.subarray(68, 104);
   const output = outputTemplate(first);
   const outputView = new DataView(output.buffer);
+  let [hashedAmount, outputHash]: [bigint, Bytes] = [-1n, EMPTY];
   for (let i = 0; i < built.htlcs.length; i++) {
     const { htlcTx, witnessScript, outputIndex } = built.htlcs[i] as BuiltHtlc;
     view.setUint32(100, outputIndex, true);
@@ -84,9 +85,14 @@ export function htlcSighashes(built: BuiltCommitment, params: CommitmentParams):
     const at = 105 + witnessScript.length;
     view.setBigUint64(at, (built.tx.outputs[outputIndex] as Tx['outputs'][number]).amount, true);
     view.setUint32(at + 8, sequence, true);
-    outputView.setBigUint64(0, (htlcTx.outputs[0] as Tx['outputs'][number]).amount, true);
+    const paid = (htlcTx.outputs[0] as Tx['outputs'][number]).amount;
+    if (paid !== hashedAmount) {
+      // Outputs are ordered by amount, so equal ones follow each other.
+      outputView.setBigUint64(0, paid, true);
+      [hashedAmount, outputHash] = [paid, sha256d(output)];
+    }
     // One output at the input's index: SINGLE and ALL hash the same bytes.
-    buffer.set(sha256d(output), at + 12);
+    buffer.set(outputHash, at + 12);
     view.setUint32(at + 44, htlcTx.locktime, true);
     view.setUint32(at + 48, htlcHashType(params.format), true);
     out.set(sha256d(buffer.subarray(0, at + 52)), 32 * i);
