@@ -67,16 +67,18 @@ function wrap(addon: Addon): Secp256k1 {
       if (keys.length === 0 || keys.some((key) => key.length !== 33)) return null;
       return orNull(() => addon.publicKeyCombine([...keys], true));
     },
-    // These three write into their argument: they get a copy.
-    privateAdd: (privateKey, tweak) => addon.privateKeyTweakAdd(Uint8Array.from(privateKey), tweak),
-    privateMultiply: (privateKey, tweak) => addon.privateKeyTweakMul(Uint8Array.from(privateKey), tweak),
-    privateNegate(privateKey) {
-      assert(addon.privateKeyVerify(privateKey), 'not a private key');
-      return addon.privateKeyNegate(Uint8Array.from(privateKey));
-    },
+    // These three write into their argument: they get a copy. The addon's tweaks do not look whether the key is one.
+    privateAdd: (privateKey, tweak) => addon.privateKeyTweakAdd(copyOf(addon, privateKey), tweak),
+    privateMultiply: (privateKey, tweak) => addon.privateKeyTweakMul(copyOf(addon, privateKey), tweak),
+    privateNegate: (privateKey) => addon.privateKeyNegate(copyOf(addon, privateKey)),
     schnorrSign: (message, privateKey, aux) => schnorrFor(message).schnorrSign(message, privateKey, aux),
     schnorrVerify: (signature, message, xOnlyKey) => schnorrFor(message).schnorrVerify(signature, message, xOnlyKey),
   };
+}
+
+function copyOf(addon: Addon, privateKey: Bytes): Uint8Array {
+  assert(addon.privateKeyVerify(privateKey), 'not a private key');
+  return Uint8Array.from(privateKey);
 }
 
 type Schnorr = Pick<Secp256k1, 'schnorrSign' | 'schnorrVerify'>;
