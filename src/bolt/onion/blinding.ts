@@ -3,30 +3,16 @@ import { type Bytes, EMPTY } from '../../base/bytes.ts';
 import type { NodeId, ShortChannelId } from '../../base/ids.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
 import type { Blocks, Height, Msat } from '../../base/units.ts';
-import {
-  bytes,
-  type Codec,
-  decodeWith,
-  encodeWith,
-  list,
-  restBytes,
-  struct,
-  tu32,
-  tu64,
-  u8,
-  u16,
-  u32,
-  u64,
-  varBytes,
-} from '../../codec/codec.ts';
+import { type Codec, decodeWith, encodeWith, list, restBytes, struct, tu32, tu64, u8, u16, u32, u64, varBytes } from '../../codec/codec.ts';
 import { CodecError } from '../../codec/reader.ts';
 import { type TlvValues, tlvStream } from '../../codec/tlv.ts';
 import { open, seal } from '../../crypto/chacha.ts';
 import { secp } from '../../crypto/ec.ts';
+import { nodeId } from '../wire/types.ts';
 import { blindingFactor, deriveKey } from './keys.ts';
 import type { Ecdh } from './packet.ts';
 
-const point = bytes<NodeId>(33);
+const point: Codec<NodeId> = nodeId;
 
 export interface PaymentRelay {
   readonly cltvExpiryDelta: number;
@@ -73,10 +59,10 @@ const firstNode: Codec<FirstNode> = {
     const head = from.u8();
     if (head <= 1) return { direction: head as 0 | 1, shortChannelId: from.u64() as ShortChannelId };
     if (head !== 2 && head !== 3) throw new CodecError('neither a channel nor a node id');
-    const nodeId = new Uint8Array(33);
-    nodeId[0] = head;
-    nodeId.set(from.take(32), 1);
-    return { nodeId: nodeId as Bytes as NodeId };
+    const id = new Uint8Array(33);
+    id[0] = head;
+    id.set(from.take(32), 1);
+    return { nodeId: id as Bytes as NodeId };
   },
 };
 
@@ -107,9 +93,9 @@ export function buildBlindedPath(part: {
   let privateKey = sessionKey;
   let pathKey = secp.publicKey(privateKey) as NodeId;
   const firstPathKey = pathKey;
-  for (const [i, { nodeId, data }] of hops.entries()) {
-    const secret = secp.ecdh(nodeId, privateKey);
-    const blindedNodeId = secret === null ? null : blindedIdOf(nodeId, secret);
+  for (const [i, { nodeId: id, data }] of hops.entries()) {
+    const secret = secp.ecdh(id, privateKey);
+    const blindedNodeId = secret === null ? null : blindedIdOf(id, secret);
     if (secret === null || blindedNodeId === null) return null;
     const plaintext = encodeWith(recipientDataCodec, data);
     path.push({ blindedNodeId, encryptedRecipientData: seal({ key: deriveKey('rho', secret), nonce: NONCE }, plaintext) });
@@ -123,21 +109,22 @@ export function buildBlindedPath(part: {
 /** A key is used for one plaintext only, so BOLT 4 takes a nonce of zeros. */
 const NONCE = new Uint8Array(12);
 
-const blindedIdOf = (nodeId: NodeId, secret: Bytes): NodeId | null =>
-  secp.publicMultiply(nodeId, deriveKey('blinded_node_id', secret)) as NodeId | null;
+const blindedIdOf = (id: NodeId, secret: Bytes): NodeId | null =>
+  secp.publicMultiply(id, deriveKey('blinded_node_id', secret)) as NodeId | null;
 
 /** The private key behind this node's blinded id, for signing with it (BOLT 12 invoices). */
 export const blindedPrivateKey = (privateKey: Bytes, blindingSecret: Bytes): Bytes =>
   secp.privateMultiply(privateKey, deriveKey('blinded_node_id', blindingSecret));
 
-/** The same data with padding, so that every hop's stream has the length of the longest. */
+/** The same data with padding, so that every hop's stream has one length: the longest's, or a few bytes more. */
 export function padRecipientData(hops: readonly RecipientData[]): readonly RecipientData[] {
-  const sized = hops.map((data) => ({ ...data, padding: EMPTY }));
-  const longest = Math.max(...sized.map((data) => encodeWith(recipientDataCodec, data).length));
-  return sized.map((data) => {
-    const missing = longest - encodeWith(recipientDataCodec, data).length;
-    // A padding of 253 bytes and more has two more bytes of length, which are taken out of the padding itself.
-    return { ...data, padding: new Uint8Array(missing >= 0xfd + 2 ? missing - 2 : missing) };
+  const lengths = hops.map((data) => encodeWith(recipientDataCodec, { ...data, padding: EMPTY }).length);
+  // From 253 bytes on a record's length takes three bytes, so that 253 and 254 bytes more cannot be reached.
+  let target = Math.max(...lengths);
+  while (lengths.some((length) => target - length === 253 || target - length === 254)) target++;
+  return hops.map((data, i) => {
+    const missing = target - (lengths[i] as number);
+    return { ...data, padding: new Uint8Array(missing < 253 ? missing : missing - 2) };
   });
 }
 

@@ -5,6 +5,7 @@ import type { Height, Msat } from '../../base/units.ts';
 import { bytes, type Codec, decodeWith, encodeWith, restBytes, struct, tu32, tu64, u64 } from '../../codec/codec.ts';
 import { CodecError, Reader } from '../../codec/reader.ts';
 import { readRecords, type TlvRecord, type TlvValues, tlvStream } from '../../codec/tlv.ts';
+import { nodeId } from '../wire/types.ts';
 
 const tlvs = {
   amtToForward: [2n, tu64 as Codec<Msat>],
@@ -12,7 +13,7 @@ const tlvs = {
   shortChannelId: [6n, u64 as Codec<ShortChannelId>],
   paymentData: [8n, struct({ paymentSecret: bytes(32), totalMsat: tu64 as Codec<Msat> })],
   encryptedRecipientData: [10n, restBytes],
-  currentPathKey: [12n, bytes<NodeId>(33)],
+  currentPathKey: [12n, nodeId as Codec<NodeId>],
   paymentMetadata: [16n, restBytes],
   totalAmountMsat: [18n, tu64 as Codec<Msat>],
   /** Spontaneous payments, as lnd, Core Lightning and eclair send them: a custom record, although its type is even. */
