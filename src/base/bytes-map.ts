@@ -13,6 +13,8 @@ export interface BytesMap<K extends Bytes, V> {
   entries(): IterableIterator<readonly [K, V]>;
   values(): IterableIterator<V>;
   keys(): IterableIterator<K>;
+  /** What differs from an older version of this map, by identity: undefined for keys that are gone. Costs what changed, not what is there. */
+  changesSince(before: BytesMap<K, V>): IterableIterator<readonly [K, V | undefined]>;
 }
 
 interface Leaf<K, V> {
@@ -92,6 +94,28 @@ class Trie<K extends Bytes, V> implements BytesMap<K, V> {
   *keys(): IterableIterator<K> {
     for (const leaf of leaves(this.#root)) yield leaf.key;
   }
+  *changesSince(before: BytesMap<K, V>): IterableIterator<readonly [K, V | undefined]> {
+    yield* differences((before as Trie<K, V>).#root, this.#root);
+  }
+}
+
+function* differences<K, V>(a: Node<K, V> | null, b: Node<K, V> | null): IterableIterator<readonly [K, V | undefined]> {
+  if (a === b) return;
+  if (a !== null && b !== null && a.leaf === false && b.leaf === false) {
+    for (let bit = 0, i = 0, j = 0; bit < 32; bit++) {
+      const mask = 1 << bit;
+      const left = (a.bitmap & mask) === 0 ? null : (a.children[i++] as Node<K, V>);
+      const right = (b.bitmap & mask) === 0 ? null : (b.children[j++] as Node<K, V>);
+      yield* differences(left, right);
+    }
+    return;
+  }
+  const old = new Map([...leaves(a)].map((leaf) => [leaf.text, leaf] as const));
+  for (const leaf of leaves(b)) {
+    if (old.get(leaf.text)?.value !== leaf.value) yield [leaf.key, leaf.value];
+    old.delete(leaf.text);
+  }
+  for (const leaf of old.values()) yield [leaf.key, undefined];
 }
 
 function* leaves<K, V>(node: Node<K, V> | null): IterableIterator<Leaf<K, V>> {

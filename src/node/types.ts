@@ -8,7 +8,7 @@ import type { Network } from '../bitcoin/network.ts';
 import type { Tx } from '../bitcoin/tx.ts';
 import type { Channel, Env, TxLabel } from '../bolt/channel/types.ts';
 import type { Message, UnknownMessage } from '../bolt/wire/message.ts';
-import type { Wallet } from './wallet/types.ts';
+import type { Wallet, WalletKeys } from './wallet/types.ts';
 
 export interface Address {
   readonly host: string;
@@ -81,8 +81,10 @@ export interface EdgeLesson {
   readonly scid: ShortChannelId;
   /** The node that the edge leads to. */
   readonly to: NodeId;
-  /** Amounts of this size and above failed; 0 where the edge is of no use at all. */
-  readonly failsFromMsat: Msat;
+  /** Amounts of this size and above failed; 0 where the edge is of no use at all; null where only its policy was learned. */
+  readonly failsFromMsat: Msat | null;
+  /** What the edge's own node says it asks, newer than the graph. */
+  readonly policy: { readonly feeBaseMsat: number; readonly feeProportionalMillionths: number; readonly cltvExpiryDelta: number } | null;
 }
 
 export interface RouteQuery {
@@ -123,8 +125,9 @@ export type Planner = (query: RouteQuery) => Result<readonly Route[], NoRoute>;
 
 export interface NodeEnv extends Env {
   readonly plan: Planner;
-  /** The last channel_update that anyone sent for this direction, as bytes without the message type. */
+  /** What new channels ask of those who forward through them. */
   readonly defaultPolicy: Policy;
+  readonly walletKeys: WalletKeys;
   readonly network: Network;
   readonly alias: string;
   readonly addresses: readonly Address[];
@@ -138,8 +141,8 @@ export interface PaymentPart {
   readonly amountMsat: Msat;
   readonly feeMsat: Msat;
   readonly route: Route;
-  /** Private key of the onion: the shared secrets follow from it. */
-  readonly sessionKey: Bytes;
+  /** Of the onion, one for each hop: with them the failures are read. */
+  readonly sharedSecrets: readonly Bytes[];
   readonly sentAt: UnixTime;
   readonly resolvedAt: UnixTime | null;
   readonly failure: PartFailure | null;
@@ -182,7 +185,11 @@ export interface Payment {
   readonly preimage: Preimage | null;
   readonly parts: readonly PaymentPart[];
   readonly lessons: readonly EdgeLesson[];
-  readonly error: { readonly code: 'PAYMENT_FAILED' | 'NO_ROUTE' | 'REJECTED_BY_DESTINATION'; readonly message: string; readonly hint: string } | null;
+  readonly error: {
+    readonly code: 'PAYMENT_FAILED' | 'NO_ROUTE' | 'REJECTED_BY_DESTINATION';
+    readonly message: string;
+    readonly hint: string;
+  } | null;
 }
 
 export interface InvoiceHtlc {
@@ -260,6 +267,8 @@ export interface NodeState {
   /** The best chain's last blocks as far as this node has followed it, oldest first. */
   readonly cursor: readonly BlockPoint[];
   readonly nextKeyIndex: number;
+  /** Session only: whose command each channel under its temporary id answers. */
+  readonly opening: BytesMap<ChannelId, CommandId>;
 }
 
 export interface BlockInput {
@@ -350,7 +359,13 @@ export type NodeCommand =
       readonly feerate: FeeratePerKw | null;
       readonly dryRun: boolean;
     }
-  | { readonly kind: 'bump_fee'; readonly txid: TxId; readonly feerate: FeeratePerKw; readonly method: 'rbf' | 'cpfp' | 'auto'; readonly dryRun: boolean }
+  | {
+      readonly kind: 'bump_fee';
+      readonly txid: TxId;
+      readonly feerate: FeeratePerKw;
+      readonly method: 'rbf' | 'cpfp' | 'auto';
+      readonly dryRun: boolean;
+    }
   | { readonly kind: 'estimate_funding'; readonly capacity: Sat; readonly feerate: FeeratePerKw | null };
 
 export type NodeReply =

@@ -1,0 +1,140 @@
+import { type Bytes, compare, EMPTY, equal, utf8 } from '../base/bytes.ts';
+import type { ChannelId, NodeId } from '../base/ids.ts';
+import { blocks, type Msat, msat, satToMsat, unixTime } from '../base/units.ts';
+import { NETWORK_PARAMS } from '../bitcoin/network.ts';
+import type { ChannelView } from '../bolt/channel/types.ts';
+import { encodeAddresses, type NetAddress } from '../bolt/wire/address.ts';
+import { nodeFeatures } from '../bolt/wire/features.ts';
+import { encodeMessage, type MessageNamed } from '../bolt/wire/message.ts';
+import { secp } from '../crypto/ec.ts';
+import { sha256d } from '../crypto/hash.ts';
+import { channelView, type Draft, emit, sendTo, update } from './draft.ts';
+import type { Address, ChannelExtras, NodeEnv, Policy } from './types.ts';
+
+/** What lnkit asks of those who forward through it, until the operator says otherwise. */
+export const DEFAULT_POLICY: Policy = {
+  feeBaseMsat: msat(1000),
+  feeProportionalMillionths: 100,
+  cltvExpiryDelta: blocks(80),
+  htlcMinimumMsat: msat(1),
+  htlcMaximumMsat: null,
+};
+
+const MUST_BE_ONE = 1;
+const DONT_FORWARD = 2;
+const DISABLED = 2;
+
+export function extrasOf(draft: Draft, channelId: ChannelId): ChannelExtras {
+  return (
+    draft.state.extras.get(channelId) ?? {
+      channelId,
+      policy: draft.env.defaultPolicy,
+      updateTimestamp: unixTime(0),
+      remoteUpdate: null,
+      announcement: null,
+      openedAt: draft.env.now,
+    }
+  );
+}
+
+export const policyOf = (draft: Draft, channelId: ChannelId): Policy => extrasOf(draft, channelId).policy;
+
+function setExtras(draft: Draft, extras: ChannelExtras): void {
+  update(draft, { extras: draft.state.extras.set(extras.channelId, extras) });
+}
+
+/** Makes a new channel_update of ours and tells the peer, and everybody where the channel is announced. */
+export function refreshUpdate(draft: Draft, channelId: ChannelId, policy?: Policy): void {
+  const before = extrasOf(draft, channelId);
+  // BOLT 7: "MUST set timestamp ... greater than any previously-sent channel_update for this short_channel_id"
+  const updateTimestamp = unixTime(Math.max(draft.env.now, before.updateTimestamp + 1));
+  const extras = { ...before, policy: policy ?? before.policy, updateTimestamp };
+  setExtras(draft, extras);
+  const seen = channelView(draft, channelId);
+  const message = signedUpdate(draft.env, seen, extras);
+  if (message === null) return;
+  if (extras.announcement !== null) emit(draft, { kind: 'announce', message });
+  sendTo(draft, seen.peer, message);
+}
+
+/** Our current update for a channel, as it stands in failures: with its message type. Null before the channel has a name. */
+export function ownUpdate(draft: Draft, channelId: ChannelId): Bytes | null {
+  const message = signedUpdate(draft.env, channelView(draft, channelId), extrasOf(draft, channelId));
+  return message === null ? null : encodeMessage(message);
+}
+
+function signedUpdate(env: NodeEnv, seen: ChannelView, extras: ChannelExtras): MessageNamed<'channel_update'> | null {
+  const isAnnounced = extras.announcement !== null;
+  // BOLT 7: for an unannounced channel "MUST set short_channel_id to either an alias it has received from the peer, or the real one".
+  const shortChannelId = isAnnounced ? seen.scid : (seen.remoteAlias ?? seen.scid);
+  if (shortChannelId === null) return null;
+  const maximum = extras.policy.htlcMaximumMsat ?? satToMsat(seen.capacity);
+  const direction = compare(env.keys.nodeId, seen.peer) < 0 ? 0 : 1;
+  const unsigned: MessageNamed<'channel_update'> = {
+    name: 'channel_update',
+    signature: new Uint8Array(64),
+    chainHash: NETWORK_PARAMS[env.network].chainHash,
+    shortChannelId,
+    timestamp: extras.updateTimestamp,
+    messageFlags: MUST_BE_ONE | (seen.isPublic ? 0 : DONT_FORWARD),
+    channelFlags: direction | (seen.closing === null ? 0 : DISABLED),
+    cltvExpiryDelta: extras.policy.cltvExpiryDelta,
+    htlcMinimumMsat: (extras.policy.htlcMinimumMsat > seen.htlcMinimumMsat ? extras.policy.htlcMinimumMsat : seen.htlcMinimumMsat) as Msat,
+    feeBaseMsat: Number(extras.policy.feeBaseMsat),
+    feeProportionalMillionths: extras.policy.feeProportionalMillionths,
+    htlcMaximumMsat: maximum,
+    tlvs: {},
+  };
+  return { ...unsigned, signature: secp.sign(signedHash(encodeMessage(unsigned)), env.keys.nodeSecret) };
+}
+
+/** BOLT 7: the signature covers everything behind it; it stands first, behind the two bytes of the type. */
+const signedHash = (message: Bytes): Bytes => sha256d(message.subarray(2 + 64));
+
+export function verifyUpdate(message: MessageNamed<'channel_update'>, nodeId: NodeId): boolean {
+  return secp.verify(message.signature, signedHash(encodeMessage(message)), nodeId);
+}
+
+/** Both sides signed the announcement: from now on everybody may know. */
+export function announced(draft: Draft, channelId: ChannelId, announcement: MessageNamed<'channel_announcement'>): void {
+  setExtras(draft, { ...extrasOf(draft, channelId), announcement: encodeMessage(announcement) });
+  emit(draft, { kind: 'announce', message: announcement });
+  refreshUpdate(draft, channelId);
+  emit(draft, { kind: 'announce', message: nodeAnnouncement(draft.env) });
+}
+
+/** BOLT 7 node_announcement of ours. */
+export function nodeAnnouncement(env: NodeEnv): MessageNamed<'node_announcement'> {
+  const alias = new Uint8Array(32);
+  alias.set(utf8(env.alias).subarray(0, 32));
+  const unsigned: MessageNamed<'node_announcement'> = {
+    name: 'node_announcement',
+    signature: new Uint8Array(64),
+    features: nodeFeatures(),
+    timestamp: env.now,
+    nodeId: env.keys.nodeId,
+    rgbColor: Uint8Array.of(0xf7, 0x93, 0x1a),
+    alias,
+    addresses: env.addresses.length === 0 ? EMPTY : encodeAddresses(env.addresses.map(netAddress)),
+    tlvs: {},
+  };
+  return { ...unsigned, signature: secp.sign(signedHash(encodeMessage(unsigned)), env.keys.nodeSecret) };
+}
+
+function netAddress({ host, port }: Address): NetAddress {
+  const octets = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(host);
+  if (octets !== null) return { kind: 'ipv4', ip: Uint8Array.from(octets.slice(1).map(Number)), port };
+  return { kind: 'dns', hostname: host, port };
+}
+
+/** A channel_update of the peer for one of our own channels: kept for the hints of our invoices. */
+export function peerUpdate(draft: Draft, peer: NodeId, message: MessageNamed<'channel_update'>): void {
+  for (const channelId of draft.state.channels.keys()) {
+    const seen = channelView(draft, channelId);
+    if (!equal(seen.peer, peer)) continue;
+    if (![seen.scid, seen.localAlias, seen.remoteAlias].includes(message.shortChannelId)) continue;
+    if (!verifyUpdate(message, peer)) return;
+    setExtras(draft, { ...extrasOf(draft, channelId), remoteUpdate: encodeMessage(message) });
+    return;
+  }
+}

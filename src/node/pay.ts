@@ -1,0 +1,261 @@
+import { must } from '../base/assert.ts';
+import { type Bytes, equal, toHex } from '../base/bytes.ts';
+import type { CommandId, PaymentHash, Preimage } from '../base/ids.ts';
+import { height, type Msat, msat } from '../base/units.ts';
+import type { HtlcFailure, HtlcOrigin } from '../bolt/channel/types.ts';
+import { view } from '../bolt/channel/view.ts';
+import { buildOnion } from '../bolt/onion/packet.ts';
+import { encodePayload } from '../bolt/onion/payload.ts';
+import { feed } from './channels.ts';
+import { type Draft, log, refuse, reply, update } from './draft.ts';
+import { learn } from './lessons.ts';
+import type { EdgeLesson, FirstHop, PartFailure, PayCommand, Payment, PaymentPart, Route, RouteQuery } from './types.ts';
+
+/** Blocks that may be found while the HTLC is on its way, so that it still has the delta that its payee asks for. */
+const CLTV_PADDING = 3;
+/** BOLT 4, expiry_too_far: routes beyond this are refused by others anyway. */
+const MAX_CLTV_BLOCKS = 2016;
+/** A payment that has failed so often will not succeed. */
+const MAX_ATTEMPTS = 100;
+const INSIDE = -1 as CommandId;
+
+export function payCommand(draft: Draft, id: CommandId, command: PayCommand): void {
+  const wanted = command.payment;
+  const running = draft.state.payments.get(wanted.paymentHash);
+  if (running !== undefined) {
+    reply(draft, id, { kind: 'payment', payment: running });
+    return;
+  }
+  if (equal(wanted.destination, draft.state.nodeId)) {
+    refuse(draft, id, { code: 'POLICY', message: 'this invoice is our own', hint: 'a node cannot pay itself' });
+    return;
+  }
+  const payment: Payment = {
+    ...wanted,
+    status: 'pending',
+    createdAt: draft.env.now,
+    finishedAt: null,
+    preimage: null,
+    parts: [],
+    lessons: [],
+    error: null,
+  };
+  set(draft, payment);
+  advance(draft, payment.paymentHash);
+  reply(draft, id, { kind: 'payment', payment: current(draft, payment.paymentHash) });
+}
+
+const current = (draft: Draft, hash: PaymentHash): Payment => must(draft.state.payments.get(hash), 'no such payment');
+
+function set(draft: Draft, payment: Payment): void {
+  update(draft, { payments: draft.state.payments.set(payment.paymentHash, payment) });
+}
+
+const sum = (parts: readonly PaymentPart[], status: PaymentPart['status'], of: 'amountMsat' | 'feeMsat'): Msat =>
+  parts.reduce((total, part) => (part.status === status ? ((total + part[of]) as Msat) : total), msat(0));
+
+export const inFlight = (payment: Payment): boolean => payment.parts.some((part) => part.status === 'in_flight');
+export const feePaid = (payment: Payment): Msat =>
+  (sum(payment.parts, 'settled', 'feeMsat') + sum(payment.parts, 'in_flight', 'feeMsat')) as Msat;
+
+/**
+ * Sends what is not on its way yet, as long as a route can be found. Each refusal by our own channel is a lesson, so the loop ends: an
+ * edge that refused an amount is not tried with as much again.
+ */
+export function advance(draft: Draft, hash: PaymentHash): void {
+  for (;;) {
+    const payment = current(draft, hash);
+    if (payment.status !== 'pending') return;
+    const remaining = (payment.amountMsat - sum(payment.parts, 'in_flight', 'amountMsat')) as Msat;
+    if (payment.error !== null || remaining <= 0n) break;
+    const stop = reasonToStop(draft, payment);
+    if (stop !== null) {
+      set(draft, { ...payment, error: stop });
+      break;
+    }
+    const planned = draft.env.plan(query(draft, payment, remaining));
+    if (!planned.ok) {
+      // Parts on their way may free what is needed now: only without them is it final.
+      if (!inFlight(payment)) set(draft, { ...payment, error: noRoute(payment, planned.failure) });
+      else if (payment.parts.some((part) => part.status === 'failed')) set(draft, { ...payment, error: noRoute(payment, planned.failure) });
+      break;
+    }
+    for (const route of planned.value) send(draft, hash, route, payment.amountMsat);
+  }
+  finish(draft, hash);
+}
+
+function reasonToStop(draft: Draft, payment: Payment): Payment['error'] {
+  if (payment.parts.length === 0) return null;
+  const hint = 'the money is still here: the payment may be tried again';
+  if (draft.env.now >= payment.retryUntil)
+    return { code: 'PAYMENT_FAILED', message: `no success within the time given${lastFailure(payment)}`, hint };
+  if (payment.parts.length >= MAX_ATTEMPTS)
+    return { code: 'PAYMENT_FAILED', message: `${MAX_ATTEMPTS} attempts failed${lastFailure(payment)}`, hint };
+  return null;
+}
+
+function noRoute(payment: Payment, failure: { readonly message: string; readonly hint: string }): Payment['error'] {
+  return { code: 'NO_ROUTE', message: `${failure.message}${lastFailure(payment)}`, hint: failure.hint };
+}
+
+function lastFailure(payment: Payment): string {
+  const last = payment.parts.findLast((part) => part.failure !== null)?.failure;
+  return last === undefined || last === null ? '' : `; the last attempt failed with ${last.reason}`;
+}
+
+/** Gives the payment its verdict when nothing is in flight any more. */
+function finish(draft: Draft, hash: PaymentHash): void {
+  const payment = current(draft, hash);
+  if (payment.status !== 'pending' || payment.error === null || inFlight(payment)) return;
+  set(draft, { ...payment, status: 'failed', finishedAt: draft.env.now });
+  log(draft, 'info', `payment ${toHex(hash)} failed: ${payment.error.message}`);
+}
+
+function query(draft: Draft, payment: Payment, remaining: Msat): RouteQuery {
+  const final = height(draft.env.height + payment.finalCltvDelta + CLTV_PADDING);
+  const flying = payment.parts.filter((part) => part.status === 'in_flight');
+  return {
+    destination: payment.destination,
+    amountMsat: remaining,
+    maxFeeMsat: (payment.maxFeeMsat > feePaid(payment) ? payment.maxFeeMsat - feePaid(payment) : 0n) as Msat,
+    maxParts: payment.multipart ? Math.max(1, payment.maxParts - flying.length) : 1,
+    finalCltvExpiry: final,
+    maxCltvExpiry: height(draft.env.height + MAX_CLTV_BLOCKS),
+    hints: payment.hints,
+    firstHops: firstHops(draft, payment),
+    lessons: payment.lessons,
+    inFlight: flying.flatMap((part) => part.route.hops.map((hop) => ({ scid: hop.scid, to: hop.nodeId, amountMsat: hop.amountMsat }))),
+    excludedNodes: payment.excludedNodes,
+    excludedChannels: payment.excludedChannels,
+  };
+}
+
+/** Our channels as they can be used now. Their sendable amount already counts what is in flight. */
+export function firstHops(draft: Draft, limits: Pick<Payment, 'outgoing' | 'excludedChannels' | 'excludedNodes'>): readonly FirstHop[] {
+  const hops: FirstHop[] = [];
+  for (const channel of draft.state.channels.values()) {
+    const seen = view(channel);
+    const scid = seen.scid ?? seen.remoteAlias ?? seen.localAlias;
+    if (!seen.usable || scid === null) continue;
+    const names = [seen.scid, seen.localAlias, seen.remoteAlias];
+    if (limits.outgoing.length > 0 && !limits.outgoing.some((wanted) => names.includes(wanted))) continue;
+    if (limits.excludedChannels.some((excluded) => names.includes(excluded))) continue;
+    hops.push({
+      channelId: seen.channelId,
+      scid,
+      peer: seen.peer,
+      sendableMsat: seen.sendableMsat,
+      htlcMinimumMsat: seen.htlcMinimumMsat,
+      capacity: seen.capacity,
+    });
+  }
+  return hops;
+}
+
+function send(draft: Draft, hash: PaymentHash, route: Route, totalMsat: Msat): void {
+  const payment = current(draft, hash);
+  const id = payment.parts.length;
+  const last = must(route.hops.at(-1), 'a route has a hop');
+  const first = route.hops[0];
+  const built = buildOnion({
+    sessionKey: sessionKey(draft),
+    hops: route.hops.map((hop, i) => ({ nodeId: hop.nodeId, payload: payloadOf(payment, route, i, totalMsat) })),
+    associatedData: hash,
+  });
+  const base = {
+    id,
+    amountMsat: last.amountMsat,
+    feeMsat: (first.amountMsat - last.amountMsat) as Msat,
+    route,
+    sharedSecrets: built.ok ? built.value.sharedSecrets : [],
+    sentAt: draft.env.now,
+  };
+  const refused = (reason: string): void => {
+    const failure: PartFailure = { hop: -1, reason, code: null, final: false };
+    const lesson: EdgeLesson = { scid: first.scid, to: first.nodeId, failsFromMsat: first.amountMsat, policy: null };
+    const part: PaymentPart = { ...base, status: 'failed', resolvedAt: draft.env.now, failure };
+    set(draft, { ...payment, parts: [...payment.parts, part], lessons: [...payment.lessons, lesson] });
+  };
+  if (!built.ok) {
+    refused(built.failure.kind);
+    return;
+  }
+  // The part is there before the channel is asked: what the channel raises must find it.
+  set(draft, { ...payment, parts: [...payment.parts, { ...base, status: 'in_flight', resolvedAt: null, failure: null }] });
+  const answer = feed(draft, route.channelId, {
+    kind: 'add_htlc',
+    id: INSIDE,
+    amountMsat: first.amountMsat,
+    paymentHash: hash,
+    cltvExpiry: first.cltvExpiry,
+    onion: built.value.packet,
+    pathKey: null,
+    origin: { kind: 'payment', paymentHash: hash, part: id },
+  });
+  if (answer?.ok !== true) refused(answer === null ? 'channel_gone' : answer.failure.rule);
+}
+
+/** A fresh private key: 32 random bytes are one but for a chance of 2^-128, and the onion's builder checks. */
+const sessionKey = (draft: Draft): Bytes => draft.env.random(32);
+
+function payloadOf(payment: Payment, route: Route, index: number, totalMsat: Msat): Bytes {
+  const hop = must(route.hops[index], 'hop');
+  const next = route.hops[index + 1];
+  if (next !== undefined)
+    return encodePayload({ amtToForward: next.amountMsat, outgoingCltvValue: next.cltvExpiry, shortChannelId: next.scid });
+  return encodePayload({
+    amtToForward: hop.amountMsat,
+    outgoingCltvValue: hop.cltvExpiry,
+    ...(payment.paymentSecret === null ? {} : { paymentData: { paymentSecret: payment.paymentSecret, totalMsat } }),
+    ...(payment.paymentMetadata === null ? {} : { paymentMetadata: payment.paymentMetadata }),
+    ...(payment.keysendPreimage === null ? {} : { keysendPreimage: payment.keysendPreimage }),
+  });
+}
+
+type PaymentOrigin = Extract<HtlcOrigin, { kind: 'payment' }>;
+
+export function partFulfilled(draft: Draft, origin: PaymentOrigin, preimage: Preimage): void {
+  const payment = draft.state.payments.get(origin.paymentHash);
+  if (payment === undefined) return;
+  const parts = payment.parts.map((part) =>
+    part.id === origin.part ? { ...part, status: 'settled' as const, resolvedAt: draft.env.now } : part,
+  );
+  // One preimage proves the whole payment: the payee can claim every part that is held.
+  set(draft, { ...payment, parts, status: 'settled', preimage, error: null, finishedAt: payment.finishedAt ?? draft.env.now });
+}
+
+export function partFailed(draft: Draft, origin: PaymentOrigin, failure: HtlcFailure): void {
+  const payment = draft.state.payments.get(origin.paymentHash);
+  const part = payment?.parts[origin.part];
+  if (payment === undefined || part === undefined || part.status !== 'in_flight') return;
+  const { failure: told, lessons, excludedNodes } = learn(part, failure);
+  const failed: PaymentPart = { ...part, status: 'failed', resolvedAt: draft.env.now, failure: told };
+  set(draft, {
+    ...payment,
+    parts: payment.parts.with(origin.part, failed),
+    lessons: [...payment.lessons, ...lessons],
+    excludedNodes: [...payment.excludedNodes, ...excludedNodes],
+    error: payment.error ?? (told.final ? rejected(told) : null),
+  });
+  advance(draft, origin.paymentHash);
+}
+
+function rejected(failure: PartFailure): Payment['error'] {
+  return {
+    code: 'REJECTED_BY_DESTINATION',
+    message: `the destination refused it: ${failure.reason}`,
+    hint: 'the invoice may be paid, expired, cancelled or for another amount; ask the payee for a new one',
+  };
+}
+
+/** Time passed: payments that wait for nothing get their verdict. */
+export function tickPayments(draft: Draft): void {
+  for (const payment of draft.state.payments.values()) {
+    if (payment.status !== 'pending') continue;
+    advance(draft, payment.paymentHash);
+  }
+}
+
+/** Payments that need no memory any more: finished, with nothing in flight. */
+export const isDone = (payment: Payment): boolean => payment.status !== 'pending' && !inFlight(payment);

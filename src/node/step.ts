@@ -1,0 +1,274 @@
+import { assertNever, Bug } from '../base/assert.ts';
+import { toHex } from '../base/bytes.ts';
+import type { ChannelId, CommandId } from '../base/ids.ts';
+import { fail } from '../base/result.ts';
+import { freeze } from '../bolt/channel/channel.ts';
+import type { ChannelEvent } from '../bolt/channel/types.ts';
+import { view } from '../bolt/channel/view.ts';
+import { connect, disconnectTip } from './chain.ts';
+import { channelOf, closeCommand, estimateFunding, feeCommand, feed, openCommand } from './channels.ts';
+import { channelView, type Draft, emit, log, newDraft, refuse, reply, setChannel, setPeer, update } from './draft.ts';
+import { forwardFailed, forwardFulfilled } from './forward.ts';
+import { incoming } from './incoming.ts';
+import { cancelInvoice, createInvoice, settleInvoice } from './invoices.ts';
+import { announced, extrasOf, refreshUpdate } from './own-gossip.ts';
+import { partFailed, partFulfilled, payCommand, tickPayments } from './pay.ts';
+import { dial, linkDown, linkFailed, linkUp, malformed, message, newPeer, tickPeers } from './peers.ts';
+import { forgetHtlc, tickInvoices } from './receive.ts';
+import type { NodeCommand, NodeEnv, NodeInput, NodeState, NodeStep } from './types.ts';
+import { bumpCommand, newAddressCommand, sendCommand, sightUnconfirmed } from './wallet-commands.ts';
+
+/**
+ * The node as a function: all inputs that wait, in order, and then one signature for each channel that has something to sign. Their effects
+ * leave after the commit of the state that is returned. A bug met in one input leaves no trace of that input.
+ */
+export function step(state: NodeState, inputs: readonly NodeInput[], env: NodeEnv): NodeStep {
+  const draft = newDraft(state, env);
+  for (const input of inputs) guarded(draft, input, () => handle(draft, input));
+  // Signing may raise nothing, but what it sends may complete a reply; new events are handled until there are none.
+  for (let round = 0; draft.touched.size > 0; round++) {
+    if (round > 1000) throw new Bug('a step does not come to an end');
+    const touched = [...draft.touched];
+    draft.touched.clear();
+    for (const channelId of touched)
+      guarded(
+        draft,
+        { kind: 'tick' },
+        () => {
+          if (!draft.state.channels.has(channelId)) return;
+          const before = draft.state.channels.get(channelId);
+          feed(draft, channelId, { kind: 'flush' });
+          if (draft.state.channels.get(channelId) === before) draft.touched.delete(channelId);
+          drain(draft);
+        },
+        channelId,
+      );
+  }
+  return { state: draft.state, effects: draft.effects };
+}
+
+/** DESIGN: "A throw means a bug: the step leaves no trace, the peer is disconnected, the channel is frozen and reported." */
+function guarded(draft: Draft, input: NodeInput, run: () => void, channelId?: ChannelId): void {
+  const before = { state: draft.state, effects: draft.effects.length, touched: [...draft.touched] };
+  try {
+    run();
+  } catch (error) {
+    draft.state = before.state;
+    draft.effects.length = before.effects;
+    draft.events.length = 0;
+    draft.touched.clear();
+    for (const id of before.touched) draft.touched.add(id);
+    report(draft, input, error as Error, channelId);
+  }
+}
+
+function report(draft: Draft, input: NodeInput, error: Error, channelId?: ChannelId): void {
+  log(draft, 'error', `bug while handling ${input.kind}: ${error.stack ?? error.message}`);
+  const concerned = channelId ?? (input.kind === 'message' && input.message.name !== 'unknown' ? channelOf(input.message) : null);
+  const channel = concerned === null || concerned === undefined ? undefined : draft.state.channels.get(concerned);
+  if (concerned && channel !== undefined) {
+    setChannel(draft, concerned, freeze(channel, error.message));
+    draft.touched.delete(concerned);
+  }
+  if (input.kind === 'message') emit(draft, { kind: 'close_link', link: input.link, peer: input.peer, why: 'internal error' });
+  if (input.kind === 'command') emit(draft, { kind: 'reply', id: input.id, result: fail({ code: 'INTERNAL', message: error.message }) });
+}
+
+function handle(draft: Draft, input: NodeInput): void {
+  switch (input.kind) {
+    case 'link_up':
+      linkUp(draft, input);
+      break;
+    case 'link_down':
+      linkDown(draft, input);
+      break;
+    case 'link_failed':
+      linkFailed(draft, input);
+      break;
+    case 'message':
+      message(draft, input);
+      break;
+    case 'malformed_message':
+      malformed(draft, input);
+      break;
+    case 'block':
+      connect(draft, input);
+      tickInvoices(draft);
+      break;
+    case 'block_disconnected':
+      disconnectTip(draft, input);
+      break;
+    case 'unconfirmed':
+      sightUnconfirmed(draft, input.tx);
+      break;
+    case 'command':
+      command(draft, input.id, input.command);
+      break;
+    case 'tick':
+      tick(draft);
+      break;
+    default:
+      assertNever(input, 'node input');
+  }
+  drain(draft);
+}
+
+function tick(draft: Draft): void {
+  tickPeers(draft);
+  tickInvoices(draft);
+  tickPayments(draft);
+  for (const channelId of [...draft.state.channels.keys()]) feed(draft, channelId, { kind: 'tick' });
+}
+
+/** Handles what channels raised, in order, inside of the same step. */
+function drain(draft: Draft): void {
+  for (let next = draft.events.shift(); next !== undefined; next = draft.events.shift()) event(draft, next.channelId, next.event);
+}
+
+function event(draft: Draft, channelId: ChannelId, raised: ChannelEvent): void {
+  switch (raised.kind) {
+    case 'htlc_received':
+      incoming(draft, channelId, raised);
+      return;
+    case 'htlc_fulfilled':
+      if (raised.origin.kind === 'payment') partFulfilled(draft, raised.origin, raised.preimage);
+      else forwardFulfilled(draft, raised.origin, raised.preimage);
+      return;
+    case 'htlc_failed':
+      if (raised.origin.kind === 'payment') partFailed(draft, raised.origin, raised.failure);
+      else forwardFailed(draft, raised, raised.origin);
+      return;
+    case 'htlc_removed':
+      if (!raised.settled) forgetHtlc(draft, raised.htlc.paymentHash, { channelId, htlcId: raised.htlc.id });
+      return;
+    case 'opening_failed':
+      openingEnded(draft, channelId, raised.why);
+      return;
+    case 'funding_signed':
+      opened(draft, channelId);
+      return;
+    case 'ready':
+    case 'scid_changed':
+    case 'established':
+      if (channelView(draft, channelId).phase === 'normal') refreshUpdate(draft, channelId);
+      if (raised.kind !== 'scid_changed') tickPayments(draft);
+      return;
+    case 'announced':
+      announced(draft, channelId, raised.announcement);
+      return;
+    case 'closing':
+      log(draft, 'info', `channel ${toHex(channelId)} closes (${raised.how}): ${raised.why}`);
+      return;
+    case 'closed':
+      log(draft, 'info', `channel ${toHex(channelId)} is closed`);
+      return;
+    default:
+      assertNever(raised, 'channel event');
+  }
+}
+
+function opened(draft: Draft, channelId: ChannelId): void {
+  update(draft, { extras: draft.state.extras.set(channelId, extrasOf(draft, channelId)) });
+  answerOpening(draft, channelId, (id) => reply(draft, id, { kind: 'channel', channelId }));
+}
+
+function openingEnded(draft: Draft, channelId: ChannelId, why: string): void {
+  log(draft, 'warn', `channel ${toHex(channelId)} was not opened: ${why}`);
+  answerOpening(draft, channelId, (id) => {
+    const poor = why.includes('INSUFFICIENT') || why.startsWith('insufficient');
+    refuse(draft, id, { code: poor ? 'INSUFFICIENT_FUNDS' : 'PEER_ERROR', message: `the channel was not opened: ${why}` });
+  });
+  // Nothing was signed: nothing is worth keeping.
+  update(draft, { channels: draft.state.channels.delete(channelId) });
+}
+
+function answerOpening(draft: Draft, channelId: ChannelId, answer: (id: CommandId) => void): void {
+  const id = draft.state.opening.get(channelId);
+  if (id === undefined) return;
+  update(draft, { opening: draft.state.opening.delete(channelId) });
+  answer(id);
+}
+
+function command(draft: Draft, id: CommandId, wanted: NodeCommand): void {
+  switch (wanted.kind) {
+    case 'connect_peer':
+      connectPeer(draft, id, wanted);
+      return;
+    case 'disconnect_peer':
+      disconnectPeer(draft, id, wanted);
+      return;
+    case 'trust_peer':
+      setPeer(draft, { ...(draft.state.peers.get(wanted.peer) ?? newPeer(wanted.peer)), trustedForZeroConf: wanted.trusted });
+      reply(draft, id, { kind: 'done' });
+      return;
+    case 'open_channel':
+      openCommand(draft, id, wanted);
+      return;
+    case 'close_channel':
+    case 'force_close_channel':
+      closeCommand(draft, id, wanted);
+      return;
+    case 'set_policy':
+      setPolicy(draft, id, wanted);
+      return;
+    case 'update_fee':
+      feeCommand(draft, id, wanted);
+      return;
+    case 'create_invoice':
+      createInvoice(draft, id, wanted);
+      return;
+    case 'cancel_invoice':
+      cancelInvoice(draft, id, wanted.paymentHash);
+      return;
+    case 'settle_invoice':
+      settleInvoice(draft, id, wanted.preimage);
+      return;
+    case 'pay':
+      payCommand(draft, id, wanted);
+      return;
+    case 'new_address':
+      newAddressCommand(draft, id, wanted);
+      return;
+    case 'send_coins':
+      sendCommand(draft, id, wanted);
+      return;
+    case 'bump_fee':
+      bumpCommand(draft, id, wanted);
+      return;
+    case 'estimate_funding':
+      estimateFunding(draft, id, wanted);
+      return;
+    default:
+      assertNever(wanted, 'command');
+  }
+}
+
+function connectPeer(draft: Draft, id: CommandId, wanted: Extract<NodeCommand, { kind: 'connect_peer' }>): void {
+  const known = draft.state.peers.get(wanted.peer) ?? newPeer(wanted.peer);
+  const peer = { ...known, address: wanted.address, wanted: true };
+  setPeer(draft, peer);
+  if (peer.session.kind === 'down') dial(draft, peer);
+  reply(draft, id, { kind: 'done' });
+}
+
+function disconnectPeer(draft: Draft, id: CommandId, wanted: Extract<NodeCommand, { kind: 'disconnect_peer' }>): void {
+  const peer = draft.state.peers.get(wanted.peer);
+  if (peer === undefined) {
+    refuse(draft, id, { code: 'NOT_FOUND', message: 'no such peer' });
+    return;
+  }
+  setPeer(draft, { ...peer, wanted: false });
+  if (peer.session.kind === 'up' || peer.session.kind === 'greeting')
+    emit(draft, { kind: 'close_link', link: peer.session.link, peer: peer.nodeId, why: 'the operator said so' });
+  reply(draft, id, { kind: 'done' });
+}
+
+function setPolicy(draft: Draft, id: CommandId, wanted: Extract<NodeCommand, { kind: 'set_policy' }>): void {
+  const channel = draft.state.channels.get(wanted.channelId);
+  if (channel === undefined || view(channel).phase === 'closed') {
+    refuse(draft, id, { code: 'NOT_FOUND', message: 'no such channel' });
+    return;
+  }
+  refreshUpdate(draft, wanted.channelId, { ...extrasOf(draft, wanted.channelId).policy, ...wanted.policy });
+  reply(draft, id, { kind: 'done' });
+}
