@@ -1,0 +1,141 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { CommandClass } from './command.ts';
+import { AppError, exitCodeOf, toAppError } from './error.ts';
+import { writeError } from './output.ts';
+
+/** Whether the bundle in `dist` runs or, in a checkout without one, the sources. */
+export type Mode = 'built' | 'source';
+
+const ROOT = { built: new URL('../', import.meta.url), source: new URL('../../', import.meta.url) } as const;
+const COMMANDS = { built: 'dist/commands/', source: 'commands/' } as const;
+const EXTENSION = { built: '.js', source: '.ts' } as const;
+
+/** The global flags that take a value: they may stand in front of the command, as other tools have it. */
+const GLOBAL_WITH_VALUE = ['--datadir', '--network', '--chain', '--passphrase', '--timeout'];
+const GLOBAL_ALONE = ['--json', '--quiet', '--verbose', '--no-color'];
+
+/**
+ * Runs the command that the words name. The file of a command is found by its name and loaded alone; oclif itself, which takes longer to
+ * load than most commands take to run, is asked only for help and for the version.
+ */
+export async function main(argv: readonly string[], mode: Mode): Promise<void> {
+  const words = flagsBehind(argv);
+  try {
+    if (asksForHelp(words)) return await runOclif(words, mode);
+    const found = findCommand(words, mode);
+    if (found === null) return await runOclif([...topicOf(words, mode), '--help'], mode);
+    const { default: command } = (await import(found.url.href)) as { readonly default: CommandClass };
+    await command.run(found.rest);
+  } catch (thrown) {
+    const error = toAppError(thrown);
+    writeError(error, { json: argv.includes('--json'), quiet: argv.includes('--quiet'), verbose: argv.includes('--verbose') });
+    process.exitCode = exitCodeOf(error.code);
+  }
+}
+
+function asksForHelp(words: readonly string[]): boolean {
+  const end = words.indexOf('--');
+  const own = end === -1 ? words : words.slice(0, end);
+  return (
+    own.length === 0 || own.includes('--help') || own.includes('-h') || ['help', '--version', '-v', 'version'].includes(own[0] as string)
+  );
+}
+
+/** Global flags in front of the command, moved behind it. */
+function flagsBehind(argv: readonly string[]): readonly string[] {
+  let at = 0;
+  for (let word = argv[0]; word !== undefined; word = argv[at]) {
+    if (GLOBAL_WITH_VALUE.includes(word) && at + 2 <= argv.length) at += 2;
+    else if (GLOBAL_ALONE.includes(word) || GLOBAL_WITH_VALUE.some((name) => word.startsWith(`${name}=`))) at += 1;
+    else break;
+  }
+  const [front, rest] = [argv.slice(0, at), argv.slice(at)];
+  const end = rest.indexOf('--');
+  return end === -1 ? [...rest, ...front] : [...rest.slice(0, end), ...front, ...rest.slice(end)];
+}
+
+interface Found {
+  readonly url: URL;
+  readonly rest: readonly string[];
+}
+
+/** The command of the longest prefix of the words; null where they name a topic that has no command of its own. */
+function findCommand(words: readonly string[], mode: Mode): Found | null {
+  const names = namesOf(words);
+  const fileOf = (path: string): URL => new URL(`${COMMANDS[mode]}${path}${EXTENSION[mode]}`, ROOT[mode]);
+  for (let length = names.length; length > 0; length--) {
+    const path = names.slice(0, length).join('/');
+    const file = fileOf(path);
+    if (existsSync(file)) return { url: file, rest: words.slice(length) };
+    const index = fileOf(`${path}/index`);
+    if (!existsSync(index)) continue;
+    // "A topic alone lists": a further word is meant to be one of its commands.
+    if (names.length > length) throw unknownCommand(names.slice(0, length), names[length] as string, mode);
+    return { url: index, rest: words.slice(length) };
+  }
+  return null;
+}
+
+/** The words in front of the first flag, as far as they can be names: at most three. */
+function namesOf(words: readonly string[]): readonly string[] {
+  const end = words.findIndex((word) => !/^[a-z][a-z0-9-]*$/.test(word));
+  return words.slice(0, end === -1 ? 3 : Math.min(3, end));
+}
+
+/** The topic to show help for. Throws USAGE where there is none of that name. */
+function topicOf(words: readonly string[], mode: Mode): readonly string[] {
+  const [topic, verb] = namesOf(words);
+  if (topic === undefined || !existsSync(new URL(`${COMMANDS[mode]}${topic}/`, ROOT[mode])))
+    throw unknownCommand([], words[0] as string, mode);
+  if (verb !== undefined) throw unknownCommand([topic], verb, mode);
+  return [topic];
+}
+
+function unknownCommand(topic: readonly string[], word: string, mode: Mode): AppError {
+  const folder = new URL(`${COMMANDS[mode]}${topic.map((name) => `${name}/`).join('')}`, ROOT[mode]);
+  const names = readdirSync(folder)
+    .map((name) => name.replace(/\.(js|ts)$/, ''))
+    .filter((name) => name !== 'index');
+  const near = names.find((name) => name.startsWith(word) || word.startsWith(name));
+  const what = topic.length === 0 ? `there is no command "${word}"` : `${topic.join(' ')} has no command "${word}"`;
+  const hint = near === undefined ? `there are ${names.join(', ')}` : `did you mean ${[...topic, near].join(' ')}?`;
+  return new AppError({ code: 'USAGE', message: what, hint });
+}
+
+const TOPICS: { readonly [name: string]: string } = {
+  chain: 'the chain backend; the built-in regtest',
+  channel: 'open, look at and close channels',
+  invoice: 'be paid',
+  message: 'sign and verify with the node key',
+  payment: 'what became of payments',
+  peer: 'connections to other nodes',
+  wallet: 'the on-chain wallet',
+};
+
+async function runOclif(words: readonly string[], mode: Mode): Promise<void> {
+  const root = fileURLToPath(ROOT[mode]);
+  const [{ run }, { settings }, { handle }] = await Promise.all([
+    import('@oclif/core/run'),
+    import('@oclif/core/settings'),
+    import('@oclif/core/handle'),
+  ]);
+  // oclif's own TypeScript mode does not know TypeScript 7; Node itself runs the sources.
+  settings.enableAutoTranspile = false;
+  const pjson = JSON.parse(readFileSync(new URL('package.json', ROOT[mode]), 'utf8')) as { oclif: object; version: string };
+  const commands = { strategy: 'pattern', target: `./${COMMANDS[mode]}` };
+  const topics = Object.fromEntries(Object.entries(TOPICS).map(([name, description]) => [name, { description }]));
+  const options = {
+    root,
+    isRoot: true,
+    pjson: { ...pjson, oclif: { ...pjson.oclif, commands, topics } },
+    ignoreManifest: mode === 'source',
+  };
+  const asVersion = words[0] === '-v' || words[0] === 'version';
+  const asHelp = words[0] === 'help' ? [...words.slice(1), '--help'] : words;
+  try {
+    await run(asVersion ? ['--version'] : [...asHelp], options as unknown as Parameters<typeof run>[1]);
+  } catch (error) {
+    await handle(error as Error);
+  }
+}
