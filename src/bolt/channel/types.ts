@@ -213,6 +213,8 @@ export interface ChannelView {
   readonly connected: boolean;
   /** HTLCs may be added now. */
   readonly usable: boolean;
+  /** Changes are under way that not both sides have signed and acknowledged yet. */
+  readonly busy: boolean;
   readonly isFunder: boolean;
   readonly isPublic: boolean;
   readonly isZeroConf: boolean;
@@ -291,6 +293,7 @@ export interface AcceptRequest {
 //   openChannel(request: OpenRequest, env: Env): Result<ChannelStep, ChannelRefusal>
 //   acceptChannel(request: AcceptRequest, env: Env): Result<ChannelStep, { message: Message; why: string }>   (message: the `error` to send)
 //   step(channel: Channel, input: ChannelInput, env: Env): ChannelStep
+//   freeze(channel, why: string): Channel        after a bug: phase `frozen`, takes part in nothing but what the user and the chain say
 //   view(channel): ChannelView
 //   watches(channel): { outpoints: readonly OutPoint[] }          what the chain follower must look for
 //   publishable(channel, env): readonly { tx: Tx; label: TxLabel }[]   what should be in a mempool or in the chain now
