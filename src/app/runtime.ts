@@ -1,5 +1,6 @@
 import type { Result } from '../base/result.ts';
-import type { NodeCommand, NodeFailure, NodeInput, NodeReply, NodeState } from '../node/types.ts';
+import type { ChainSource } from '../io/chain/source.ts';
+import type { NodeCommand, NodeEnv, NodeFailure, NodeInput, NodeReply, NodeState } from '../node/types.ts';
 import type { Store } from '../store/store.ts';
 
 /** A running node as the operations see it: the committed state to read, inputs to submit, predicates to wait for. */
@@ -8,6 +9,12 @@ export interface NodeRuntime {
   readonly state: NodeState;
   /** Finished payments, old invoices, history: what is no more in memory. */
   readonly store: Store;
+  /** The world as the next step will see it: time, height, fee rates, keys, the planner. */
+  env(): NodeEnv;
+  /** The chain backend; null where the operation needs none. */
+  readonly chain: ChainSource | null;
+  /** What gossip has taught so far. */
+  graph(): { readonly nodes: number; readonly channels: number; readonly synced: boolean };
   /** Queues an input; resolves when it is committed and its effects are out. */
   submit(input: NodeInput): Promise<void>;
   /** Submits a command; resolves with its reply after the commit. */
