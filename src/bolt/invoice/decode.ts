@@ -192,8 +192,10 @@ function readField(draft: Draft, field: Field): 'taken' | 'skipped' | InvoiceRea
   }
 }
 
-function readNumber(draft: Draft, { type, words, from, to }: Field): 'taken' | InvoiceReason {
+function readNumber(draft: Draft, { type, words, from, to }: Field): 'taken' | 'skipped' | InvoiceReason {
   if (type === FIELD.features) {
+    // A feature vector without a bit says nothing and is never written, so it does not count as the first one either.
+    if (to === from) return 'skipped';
     draft.features = featuresOfWords(words, from, to);
     return 'taken';
   }

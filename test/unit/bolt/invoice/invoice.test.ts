@@ -238,6 +238,13 @@ describe('the reader skips and keeps', () => {
     expect(withFields(p, second, s, d)).toMatchObject({ value: { paymentHash: hash(1), unknownFields: [{ type: FIELD.p }] } });
   });
 
+  test('a feature field without a bit: the next one counts', () => {
+    const [none, mpp] = [field(FIELD.features, new Uint8Array(0)), field(FIELD.features, Uint8Array.of(4, 8, 8, 0))];
+    expect(withFields(p, s, d, none, mpp)).toMatchObject({
+      value: { features: encodeBits([17, 13, 8]), unknownFields: [{ type: FIELD.features }] },
+    });
+  });
+
   test('fallbacks of unknown versions and of lengths that no address has', () => {
     const unknown = field(FIELD.f, concat(Uint8Array.of(19), wordsOfBytes(new Uint8Array(20))));
     const short = field(FIELD.f, concat(Uint8Array.of(17), wordsOfBytes(new Uint8Array(19))));
