@@ -1,9 +1,9 @@
-import type { Bytes } from '../../base/bytes.ts';
+import { type Bytes, equal } from '../../base/bytes.ts';
 import { bytesMap } from '../../base/bytes-map.ts';
-import type { TxId } from '../../base/ids.ts';
+import type { OutPoint, TxId } from '../../base/ids.ts';
 import type { Height, UnixTime } from '../../base/units.ts';
 import { ACCOUNT_KINDS, KEY_CHAINS } from '../../bitcoin/hd.ts';
-import { type Tx, txId } from '../../bitcoin/tx.ts';
+import { type Tx, type TxOutput, txId } from '../../bitcoin/tx.ts';
 import type { TxLabel } from '../../bolt/channel/types.ts';
 import { demote, evict, isFinal, isRecorded, matches, record, retire } from './record.ts';
 import {
@@ -41,6 +41,13 @@ export const scriptsToWatch = (wallet: Wallet): readonly Bytes[] => [...wallet.s
 
 /** The path of a script of ours, or null. */
 export const pathOfScript = (wallet: Wallet, script: Bytes): KeyPath | null => wallet.scripts.get(script) ?? null;
+
+/** The path of an output that an input of a PSBT claims to spend; null where it is not ours, or not the coin we know under that out point. */
+export function pathOfCoin(wallet: Wallet, input: { readonly prevout: OutPoint; readonly output: TxOutput }): KeyPath | null {
+  const coin = wallet.coins.get(outPointKey(input.prevout));
+  if (coin !== undefined && (coin.output.amount !== input.output.amount || !equal(coin.output.script, input.output.script))) return null;
+  return pathOfScript(wallet, input.output.script);
+}
 
 export interface NewScript {
   readonly wallet: Wallet;

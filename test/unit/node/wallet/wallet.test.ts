@@ -11,6 +11,7 @@ import {
   disconnectBlock,
   forgetUnconfirmed,
   newScript,
+  pathOfCoin,
   release,
   scriptsToWatch,
 } from '../../../../src/node/wallet/wallet.ts';
@@ -46,6 +47,17 @@ test('a rescan finds coins up to the gap and beyond as it widens, also when one 
   const wallet = connectBlock(freshWallet, keys, { height: height(7), time: NOW, txs: [far, outside, near] });
   expect([wallet.txs.has(txId(far)), wallet.txs.has(txId(near)), wallet.txs.has(txId(outside))]).toEqual([true, true, false]);
   expect(wallet.cursors.p2wpkh.receive).toEqual({ next: 39, used: 39 });
+});
+
+test('a PSBT input is ours by its script, and only with the amount that the coin has', () => {
+  const wallet = walletWith([5000n]);
+  const [coin] = [...wallet.coins.values()];
+  if (coin === undefined) throw new Error('no coin');
+  const { outpoint: prevout, output } = coin;
+  expect(pathOfCoin(wallet, { prevout, output })).toEqual(coin.path);
+  expect(pathOfCoin(wallet, { prevout, output: { ...output, amount: sat(4000) } })).toBe(null);
+  expect(pathOfCoin(wallet, { prevout, output: { ...output, script: THEIRS } })).toBe(null);
+  expect(pathOfCoin(wallet, { prevout: { ...prevout, vout: 9 }, output })).toEqual(coin.path);
 });
 
 test('a block that does not concern the wallet leaves the very same wallet', () => {
