@@ -1,4 +1,4 @@
-// Imports bitcoinjs-lib, which takes about 130 ms: load this module with `await import()` where a PSBT is at hand, never from the top of another.
+// Imports bitcoinjs-lib, which takes about 130 ms: load this module by a dynamic import where a PSBT is at hand, never from the top of another.
 import { base64 } from '@scure/base';
 import { initEccLib, Psbt, Transaction } from 'bitcoinjs-lib';
 import { type Bytes, concat, equal, fromBigInt, tryHex } from '../base/bytes.ts';
