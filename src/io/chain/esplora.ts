@@ -252,11 +252,13 @@ export class Esplora implements ChainSource {
     return body.ok && body.value !== null ? ok(textOf(body.value)) : (body as ChainResult<null>);
   }
 
+  /** Null where Esplora does not know what is asked for; it never answers with JSON's null. */
   async #json(path: string): Promise<ChainResult<unknown>> {
     const text = await this.#text(path);
     if (!text.ok || text.value === null) return text;
     try {
-      return ok(JSON.parse(text.value));
+      const value: unknown = JSON.parse(text.value);
+      return value === null ? fail(this.#odd(path)) : ok(value);
     } catch {
       return fail(this.#odd(path));
     }
