@@ -51,6 +51,8 @@ function channelRows(before: NodeState, after: NodeState): Row[] {
     // The session is not stored: a change of nothing else needs no row.
     if (before.channels.get(key)?.durable === channel.durable) return [];
     const { peer, phase } = view(channel);
+    // Before the signatures nothing is at stake: a channel that is being opened is forgotten by a restart as by a disconnection.
+    if (phase === 'opening') return [];
     return [{ table: 'channel', key, blob: encodeWith(channelCodec, channel), peer, phase, closed: phase === 'closed' }];
   });
 }

@@ -1,8 +1,8 @@
 import { toHex } from '../../base/bytes.ts';
 import { type FeeratePerKw, feeratePerKw, type Height, height } from '../../base/units.ts';
 import { formatTxId, type Tx, txId } from '../../bitcoin/tx.ts';
+import { publishable } from '../../bolt/channel/channel.ts';
 import type { Feerates, TxLabel } from '../../bolt/channel/types.ts';
-import { publishable } from '../../bolt/channel/view.ts';
 import { cursorAt, follow, followLive } from '../../io/chain/follow.ts';
 import type { ChainBlock, ChainFailure, ChainResult, ChainSource } from '../../io/chain/source.ts';
 import type { BlockInput, BlockPoint, NodeEnv, NodeInput, NodeState } from '../../node/types.ts';
@@ -10,7 +10,7 @@ import { unconfirmedOwn } from '../../node/wallet/coins.ts';
 import { AppError } from '../error.ts';
 
 /** Where the backend has no estimate (a fresh regtest): 4, 10 and 20 sat/vB. */
-const FALLBACK: Feerates = {
+export const FALLBACK_FEERATES: Feerates = {
   background: feeratePerKw(1_000),
   normal: feeratePerKw(2_500),
   priority: feeratePerKw(5_000),
@@ -35,7 +35,7 @@ export class ChainDriver {
   readonly #looked = new Set<string>();
   #broadcasts: Promise<void> = Promise.resolve();
   #live: Promise<void> = Promise.resolve();
-  feerates: Feerates = FALLBACK;
+  feerates: Feerates = FALLBACK_FEERATES;
 
   constructor(options: ChainDriverOptions) {
     this.#options = options;
@@ -107,14 +107,14 @@ export class ChainDriver {
 
   async refreshFeerates(): Promise<void> {
     const { source } = this.#options;
-    const floor = valueIn(await source.minFeerate()) ?? FALLBACK.minimum;
-    const minimum = feeratePerKw(Math.max(floor, FALLBACK.minimum));
+    const floor = valueIn(await source.minFeerate()) ?? FALLBACK_FEERATES.minimum;
+    const minimum = feeratePerKw(Math.max(floor, FALLBACK_FEERATES.minimum));
     const at = async (target: number, fallback: FeeratePerKw): Promise<FeeratePerKw> =>
       feeratePerKw(Math.max(valueIn(await source.feerate(target)) ?? fallback, minimum));
     const [background, normal, priority] = await Promise.all([
-      at(TARGETS.background, FALLBACK.background),
-      at(TARGETS.normal, FALLBACK.normal),
-      at(TARGETS.priority, FALLBACK.priority),
+      at(TARGETS.background, FALLBACK_FEERATES.background),
+      at(TARGETS.normal, FALLBACK_FEERATES.normal),
+      at(TARGETS.priority, FALLBACK_FEERATES.priority),
     ]);
     this.feerates = { background, normal, priority, minimum };
   }

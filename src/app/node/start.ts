@@ -21,7 +21,7 @@ import { AppError } from '../error.ts';
 import type { Operation } from '../operation.ts';
 import type { NodeRuntime } from '../runtime.ts';
 import { readSeed } from '../seed.ts';
-import { ChainDriver, chainError, firstCursor } from './chain-driver.ts';
+import { ChainDriver, chainError, FALLBACK_FEERATES, firstCursor } from './chain-driver.ts';
 import { Links } from './links.ts';
 import { Loop } from './loop.ts';
 
@@ -64,6 +64,7 @@ export async function startNode(options: StartOptions): Promise<Node> {
 export class Node implements NodeRuntime {
   readonly store: Store;
   readonly gossip: GossipService;
+  readonly chain: ChainSource | null;
   readonly #options: StartOptions;
   readonly #loop: Loop;
   readonly #links: Links;
@@ -135,6 +136,7 @@ export class Node implements NodeRuntime {
       whenDrained: (run) => this.#loop.whenDrained(run),
     });
     const log = options.log ?? (() => {});
+    this.chain = source;
     this.#chain =
       source === null
         ? null
@@ -154,6 +156,14 @@ export class Node implements NodeRuntime {
   /** As it was taken from the operating system; for `--listen` with port 0. */
   get listening(): readonly Address[] {
     return this.#announced;
+  }
+
+  env(): NodeEnv {
+    return this.#env(this.state);
+  }
+
+  graph(): { readonly nodes: number; readonly channels: number; readonly synced: boolean } {
+    return this.gossip.status();
   }
 
   submit(input: NodeInput): Promise<void> {
@@ -300,7 +310,7 @@ export class Node implements NodeRuntime {
     return {
       now: unixTime(Math.floor(Date.now() / 1000)),
       height: state.cursor.at(-1)?.height ?? height(0),
-      feerates: this.#chain?.feerates ?? ({ background: 1_000, normal: 2_500, priority: 5_000, minimum: 253 } as never),
+      feerates: this.#chain?.feerates ?? FALLBACK_FEERATES,
       keys: this.#keys,
       walletKeys: this.#keys.wallet,
       random: (length) => new Uint8Array(randomBytes(length)),
