@@ -5,6 +5,7 @@ import { buildFailure } from '../bolt/onion/failure.ts';
 import { ecdhWith, peelOnion } from '../bolt/onion/packet.ts';
 import { parsePayload } from '../bolt/onion/payload.ts';
 import { encodeFailure, FAILURES, type OnionFailure } from '../bolt/wire/failure.ts';
+import { sha256 } from '../crypto/hash.ts';
 import { feed } from './channels.ts';
 import type { Draft } from './draft.ts';
 import { forward } from './forward.ts';
@@ -36,7 +37,7 @@ export function incoming(
       return;
     }
     const code = failure.code === 'invalid_path_key' ? FAILURES.invalid_onion_blinding[0] : FAILURES[failure.code][0];
-    const sha256OfOnion = failure.code === 'invalid_path_key' ? new Uint8Array(32) : failure.sha256OfOnion;
+    const sha256OfOnion = failure.code === 'invalid_path_key' ? sha256(onion) : failure.sha256OfOnion;
     feed(draft, channelId, { kind: 'fail_malformed_htlc', htlcId: htlc.id, sha256OfOnion, failureCode: code });
     return;
   }
@@ -44,7 +45,7 @@ export function incoming(
   const part: Incoming = { channelId, htlc, sharedSecret };
   const parsed = parsePayload(payload, { isFinal: nextPacket === null, pathKey });
   if (!parsed.ok) {
-    if (parsed.failure.blinded) failBlinded(draft, part, pathKey);
+    if (parsed.failure.blinded) failBlinded(draft, part, { onion, pathKey });
     else failHtlc(draft, part, { name: 'invalid_onion_payload', type: parsed.failure.type, offset: parsed.failure.offset });
     return;
   }
@@ -57,13 +58,13 @@ export function incoming(
       return;
     default:
       // We make no blinded paths, so nobody has a reason to send along one through us (option_route_blinding is not offered).
-      failBlinded(draft, part, pathKey);
+      failBlinded(draft, part, { onion, pathKey });
   }
 }
 
-/** BOLT 4: inside of a blinded route every failure is invalid_onion_blinding with a zero hash, malformed unless we are the introduction. */
-function failBlinded(draft: Draft, part: Incoming, pathKey: Bytes | null): void {
-  const sha256OfOnion = new Uint8Array(32);
+/** BOLT 2: inside of a blinded route every failure is invalid_onion_blinding, malformed unless we are the introduction. */
+function failBlinded(draft: Draft, part: Incoming, { onion, pathKey }: { readonly onion: Bytes; readonly pathKey: Bytes | null }): void {
+  const sha256OfOnion = sha256(onion);
   if (pathKey === null) failHtlc(draft, part, { name: 'invalid_onion_blinding', sha256OfOnion });
   else
     feed(draft, part.channelId, {
