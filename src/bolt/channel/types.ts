@@ -165,9 +165,22 @@ export type ChannelEvent =
   /** The session is established (channel_reestablish done): HTLCs may be added again. */
   | { readonly kind: 'established' }
   /** An HTLC of the peer stands in both commitments and cannot be taken back by the peer alone: act on it. Once per HTLC, ever. */
-  | { readonly kind: 'htlc_received'; readonly htlc: Htlc; readonly onion: Bytes; readonly pathKey: Bytes | null }
+  | {
+      readonly kind: 'htlc_received';
+      readonly htlc: Htlc;
+      readonly onion: Bytes;
+      readonly pathKey: Bytes | null;
+      /** BOLT 2, `max_dust_htlc_exposure_msat`: "SHOULD fail this HTLC once it's committed", and reveal no preimage. */
+      readonly overDustExposure: boolean;
+    }
   /** The peer told the preimage of our HTLC. Raised at once, before it is committed: a preimage is never untold. */
-  | { readonly kind: 'htlc_fulfilled'; readonly htlc: Htlc; readonly origin: HtlcOrigin; readonly preimage: Preimage; readonly attributionData: Bytes | null }
+  | {
+      readonly kind: 'htlc_fulfilled';
+      readonly htlc: Htlc;
+      readonly origin: HtlcOrigin;
+      readonly preimage: Preimage;
+      readonly attributionData: Bytes | null;
+    }
   /** Our HTLC is irrevocably gone from both commitments without a preimage. Once per HTLC, ever. */
   | { readonly kind: 'htlc_failed'; readonly htlc: Htlc; readonly origin: HtlcOrigin; readonly failure: HtlcFailure }
   /** An HTLC of the peer is irrevocably gone from both commitments. */
@@ -271,6 +284,8 @@ export interface OpenRequest {
   readonly commitmentFeerate: FeeratePerKw;
   /** Upfront shutdown script, where the user fixes one. */
   readonly closeTo: Bytes | null;
+  /** A script of the wallet: sweeps go there, and a close that the peer begins. */
+  readonly shutdownScript: Bytes;
   readonly keyIndex: number;
   readonly features: Bytes;
   readonly remoteFeatures: Bytes;
@@ -287,6 +302,8 @@ export interface AcceptRequest {
   readonly chainHash: Bytes;
   readonly trustedForZeroConf: boolean;
   readonly upfrontShutdownScript: Bytes | null;
+  /** A script of the wallet: sweeps go there, and a close that the peer begins. */
+  readonly shutdownScript: Bytes;
 }
 
 // The room's functions, in `channel.ts` and `view.ts`:
