@@ -7,7 +7,7 @@ import { formatTxId, parseTxId, type Tx, txId } from '../../bitcoin/tx.ts';
 import type { RegtestChain } from './chain.ts';
 import { type BlockNode, chainWork, difficulty, medianTimePast, wtxId } from './consensus.ts';
 import type { Faucet } from './faucet.ts';
-import type { Reject } from './mempool.ts';
+import { type Entry, feeAt, type Reject } from './mempool.ts';
 import { DESERIALIZATION, INVALID_ADDRESS_OR_KEY, INVALID_PARAMETER, type Params, RpcFault, readTx } from './params.ts';
 import { btc, confirmations, headerHex, hex, rawBlock, rawTx, rpcBlock, rpcHeader, rpcScript, rpcTx, unspentOf } from './views.ts';
 
@@ -204,11 +204,18 @@ function scannedScript(each: unknown): Bytes {
   return script;
 }
 
+/** bitcoind's 0.10 BTC/kvB, in sat. */
+const MAX_FEERATE = 10_000_000n;
+const exceedsFee = (entry: Entry, most: bigint): boolean => most > 0n && entry.fee > feeAt(most, entry.vsize);
+
 const MEMPOOL: Readonly<Record<string, Method>> = {
   sendrawtransaction: {
     params: ['hexstring', 'maxfeerate', 'maxburnamount'],
     run: ({ chain }, params) => {
       const tx = params.tx(0);
+      const tested = chain.test(tx);
+      if (tested.ok && exceedsFee(tested.value.entry, params.feerate(1, MAX_FEERATE)))
+        throw new RpcFault(-25, 'Fee exceeds maximum configured by user (e.g. -maxtxfee, maxfeerate)');
       const sent = chain.submit(tx);
       if (!sent.ok) throw new RpcFault(sent.failure.code, sentence(sent.failure));
       return formatTxId(txId(tx));
@@ -225,8 +232,10 @@ const MEMPOOL: Readonly<Record<string, Method>> = {
           const reason = tested.failure.reason === 'bad-txns-inputs-missingorspent' ? 'missing-inputs' : tested.failure.reason;
           return { ...ids, allowed: false, 'reject-reason': reason, 'reject-details': sentence(tested.failure) };
         }
-        const { fee, vsize } = tested.value.entry;
-        return { ...ids, allowed: true, vsize, fees: { base: btc(fee), 'effective-feerate': btc((fee * 1000n) / BigInt(vsize)) } };
+        const { entry } = tested.value;
+        if (exceedsFee(entry, params.feerate(1, MAX_FEERATE))) return { ...ids, allowed: false, 'reject-reason': 'max-fee-exceeded' };
+        const feerate = btc((entry.fee * 1000n) / BigInt(entry.vsize));
+        return { ...ids, allowed: true, vsize: entry.vsize, fees: { base: btc(entry.fee), 'effective-feerate': feerate } };
       }),
   },
   getrawmempool: {

@@ -66,6 +66,14 @@ export class Params {
     if (sats === null || sats === 0n) throw new RpcFault(TYPE_ERROR, 'Invalid amount');
     return sats;
   }
+  /** BTC/kvB, given in sat per 1000 vB; 0 is allowed. */
+  feerate(at: number, absent: bigint): bigint {
+    if (!this.has(at)) return absent;
+    const value = this.#values[at];
+    const sats = satOfBtc(typeof value === 'string' ? Number(value) : value);
+    if (sats === null) throw new RpcFault(TYPE_ERROR, 'Invalid amount');
+    return sats;
+  }
   blockHash(at: number): BlockHash {
     const text = this.text(at);
     const hash = parseBlockHash(text);
