@@ -1,0 +1,150 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { Preimage } from '../../../../src/base/ids.ts';
+import { feeratePerKw, satToMsat } from '../../../../src/base/units.ts';
+import { type CommitmentView, isAtRest, snapshot } from '../../../../src/bolt/channel/update.ts';
+import { ANCHORS, expectAgreement, LEGACY, type Name, other, Pair } from '../../../channel/pair.ts';
+
+type Action =
+  | { readonly kind: 'add'; readonly from: Name; readonly amount: number }
+  | { readonly kind: 'add_most'; readonly from: Name }
+  | { readonly kind: 'remove'; readonly by: Name; readonly which: number; readonly how: 'fulfill' | 'fail' }
+  | { readonly kind: 'fee'; readonly feerate: number }
+  | { readonly kind: 'deliver'; readonly to: Name; readonly count: number }
+  | { readonly kind: 'flush'; readonly by: Name }
+  | { readonly kind: 'cut'; readonly reload: number };
+
+const name = fc.constantFrom<Name>('alice', 'bob');
+const action: fc.Arbitrary<Action> = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('add' as const), from: name, amount: fc.integer({ min: 1, max: 90_000_000 }) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('add_most' as const), from: name }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constant('remove' as const),
+      by: name,
+      which: fc.nat(20),
+      how: fc.constantFrom('fulfill' as const, 'fail' as const),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('fee' as const), feerate: fc.integer({ min: 253, max: 4000 }) }) },
+  { weight: 8, arbitrary: fc.record({ kind: fc.constant('deliver' as const), to: name, count: fc.integer({ min: 1, max: 6 }) }) },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('flush' as const), by: name }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('cut' as const), reload: fc.integer({ min: 0, max: 3 }) }) },
+);
+
+const VIEWS: readonly CommitmentView[] = ['local', 'localNext', 'remote', 'remoteNext', 'remotePrevious'];
+
+class Run {
+  readonly pair: Pair;
+  readonly preimages = new Map<string, Preimage>();
+
+  constructor(features: Pair['options']['features'] & {}) {
+    this.pair = new Pair({ features, pushMsat: 400_000_000n }).ready();
+  }
+
+  act(wanted: Action): void {
+    const { pair } = this;
+    switch (wanted.kind) {
+      case 'add':
+        this.#add(wanted.from, BigInt(wanted.amount));
+        break;
+      case 'add_most': {
+        const most = pair.view(wanted.from).sendableMsat;
+        expect(pair.add(wanted.from, most + 1n).reply.ok, 'one more than sendable is refused').toBe(false);
+        if (most > 0n) expect(this.#add(wanted.from, most), 'sendable is taken').toBe(true);
+        break;
+      }
+      case 'remove':
+        this.remove(wanted.by, wanted.which, wanted.how);
+        break;
+      case 'fee':
+        pair.feed('alice', { kind: 'update_fee', id: pair.command(), feerate: feeratePerKw(wanted.feerate) });
+        break;
+      case 'deliver':
+        for (let i = 0; i < wanted.count; i++) pair.deliver(wanted.to);
+        break;
+      case 'flush':
+        pair.feed(wanted.by, { kind: 'flush' });
+        break;
+      case 'cut':
+        pair.cut();
+        if (wanted.reload & 1) pair.reload('alice');
+        if (wanted.reload & 2) pair.reload('bob');
+        pair.connect();
+        break;
+    }
+  }
+
+  #add(from: Name, amount: bigint): boolean {
+    const { reply, htlcId, preimage } = this.pair.add(from, amount);
+    if (reply.ok) this.preimages.set(`${from} ${htlcId}`, preimage);
+    return reply.ok;
+  }
+
+  /** Removes one of the HTLCs that `by` was told of; repeats are allowed and change nothing. */
+  remove(by: Name, which: number, how: 'fulfill' | 'fail'): void {
+    const received = this.pair.eventsOf(by, 'htlc_received');
+    const event = received[which % Math.max(1, received.length)];
+    if (event === undefined) return;
+    const { id } = event.htlc;
+    if (how === 'fulfill') this.pair.fulfill(by, id, this.preimages.get(`${other(by)} ${id}`) as Preimage);
+    else this.pair.fail(by, id);
+  }
+
+  check(): void {
+    const { pair } = this;
+    for (const end of ['alice', 'bob'] as const) {
+      expect(pair.ends[end].hungUp, `${end} found no fault`).toBeNull();
+      const { commitments } = pair.active(end);
+      const { isFunder, capacity } = pair.channel(end).durable.params;
+      for (const which of VIEWS) {
+        const { localMsat, remoteMsat, htlcs } = snapshot(commitments, which, isFunder);
+        expect(localMsat >= 0n && remoteMsat >= 0n, `${end} ${which}: no balance below 0`).toBe(true);
+        const inFlight = htlcs.reduce((sum, { htlc }) => sum + htlc.amountMsat, 0n);
+        expect(localMsat + remoteMsat + inFlight, `${end} ${which}: value is conserved`).toBe(satToMsat(capacity));
+      }
+    }
+    const quiet = pair.alice.inbox.length === 0 && pair.bob.inbox.length === 0;
+    if (quiet && isAtRest(pair.active('alice').commitments) && isAtRest(pair.active('bob').commitments)) expectAgreement(pair);
+  }
+
+  finish(): void {
+    const { pair } = this;
+    pair.settle();
+    for (const by of ['alice', 'bob'] as const)
+      for (let i = 0; i < pair.eventsOf(by, 'htlc_received').length; i++) this.remove(by, i, i % 3 === 0 ? 'fail' : 'fulfill');
+    pair.settle();
+    for (const end of ['alice', 'bob'] as const) {
+      expect(pair.view(end).htlcs).toEqual([]);
+      const offered = [...pair.ends[end].replies.values()].filter((reply) => reply.ok && reply.value.kind === 'added').length;
+      const fulfilled = pair.eventsOf(end, 'htlc_fulfilled');
+      expect(fulfilled.length + pair.eventsOf(end, 'htlc_failed').length).toBe(offered);
+      expect(new Set(fulfilled.map(({ htlc }) => htlc.id)).size, 'no preimage is told twice').toBe(fulfilled.length);
+    }
+    const paid = (from: Name): bigint => pair.eventsOf(from, 'htlc_fulfilled').reduce((sum, { htlc }) => sum + htlc.amountMsat, 0n);
+    expect(pair.view('alice').localMsat).toBe(600_000_000n - paid('alice') + paid('bob'));
+    expectAgreement(pair);
+  }
+}
+
+describe('random traffic', () => {
+  for (const [title, features] of [
+    ['anchors', ANCHORS],
+    ['static_remotekey', LEGACY],
+  ] as const)
+    test(`${title}: whatever happens, honest sides find no fault, value is conserved and the commitments agree`, () => {
+      fc.assert(
+        fc.property(fc.array(action, { minLength: 10, maxLength: 120 }), (actions) => {
+          const run = new Run(features);
+          for (const wanted of actions) {
+            run.act(wanted);
+            run.check();
+          }
+          run.finish();
+          run.check();
+        }),
+        { numRuns: 60, seed: 20260, endOnFailure: false },
+      );
+    });
+});
