@@ -115,7 +115,7 @@ export function receiveClosingSigned(channel: Channel, active: Active, message: 
   if (tx === 'dust') return fault('closing_dust', `with a fee of ${fee} an output is dust`);
   if (tx === null) return fault('closing_signature', `the signature for a fee of ${fee} is invalid`);
   const negotiation = session.negotiation ?? fresh(params, active, env);
-  const decision = decide(params, negotiation, message);
+  const decision = decide(params, negotiation, message, settlingFee(params, active, negotiation));
   const received: Negotiation = { ...negotiation, receivedFee: fee, range: widened(params, negotiation, message) };
   switch (decision.kind) {
     case 'fault':
@@ -160,6 +160,22 @@ function signedVariant(params: ChannelParams, active: Active, message: MessageNa
   return null;
 }
 
+/** 28 sat/vB. */
+const SETTLING_FEERATE = feeratePerKw(7000);
+
+/**
+ * The most that is paid to come to terms with a peer that sends no range, as lnd does: it begins with its own estimate, and a force close, which
+ * is what remains otherwise, costs more.
+ */
+function settlingFee(params: ChannelParams, active: Active, negotiation: Negotiation): Sat {
+  const { local, remote } = closingShares(params, active);
+  if (!params.isFunder) return negotiation.range.max;
+  const most = closingFee([local.script, remote.script], SETTLING_FEERATE);
+  const balance = msatToSat(local.balanceMsat);
+  const bounded = most < balance ? most : balance;
+  return bounded > negotiation.range.max ? bounded : negotiation.range.max;
+}
+
 type Decision =
   | { readonly kind: 'agree' }
   | { readonly kind: 'propose'; readonly fee: Sat }
@@ -167,11 +183,10 @@ type Decision =
   | { readonly kind: 'fault'; readonly name: 'closing_fee' | 'closing_fee_not_between'; readonly message: string };
 
 /** The rules of the receiving node, in their order. */
-function decide(params: ChannelParams, negotiation: Negotiation, message: MessageNamed<'closing_signed'>): Decision {
+function decide(params: ChannelParams, negotiation: Negotiation, message: MessageNamed<'closing_signed'>, settling: Sat): Decision {
   const fee = message.feeSatoshis;
   const { range, sentFee, receivedFee } = negotiation;
   if (sentFee !== null && fee === sentFee) return { kind: 'agree' };
-  const within = fee >= range.min && fee <= range.max;
   const theirs = message.tlvs.feeRange;
   if (theirs !== undefined) {
     const low = theirs.minFeeSatoshis > range.min ? theirs.minFeeSatoshis : range.min;
@@ -183,14 +198,14 @@ function decide(params: ChannelParams, negotiation: Negotiation, message: Messag
     if (sentFee !== null) return { kind: 'fault', name: 'closing_fee', message: `fee ${fee} where ${sentFee} was agreed on` };
     return { kind: 'propose', fee: fee < low ? low : high };
   }
-  if (within) return { kind: 'agree' };
+  if (fee >= range.min && fee <= settling) return { kind: 'agree' };
   if (sentFee === null) return { kind: 'propose', fee: fee < range.min ? range.min : range.max };
   const [low, high] = sentFee < fee ? [sentFee, fee] : [fee, sentFee];
   // "MUST propose a value strictly between the received fee_satoshis and its previously-sent fee_satoshis."
   if (receivedFee !== null && !isBetween(fee, sentFee, receivedFee))
     return { kind: 'fault', name: 'closing_fee_not_between', message: `fee ${fee} is not between ${sentFee} and ${receivedFee}` };
   const middle = sat((low + high) / 2n);
-  const next = middle < range.min ? range.min : middle > range.max ? range.max : middle;
+  const next = middle < range.min ? range.min : middle > settling ? settling : middle;
   return next > low && next < high
     ? { kind: 'propose', fee: next }
     : { kind: 'fault', name: 'closing_fee_not_between', message: `fee ${fee} leaves nothing to agree on` };

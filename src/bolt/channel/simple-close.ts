@@ -54,8 +54,9 @@ export function startSimple(channel: Channel, active: Active, env: Env): Channel
     locktime: env.height,
   };
   const variants = simpleCloseVariants(request);
-  // Where nothing is ours but dust, the peer's closing transaction has to do.
-  if (variants.length === 0) return stepTo(withSession(channel, { negotiation: EMPTY_NEGOTIATION }));
+  const least = closingFee([local.script, remote.script], env.feerates.minimum);
+  // Where what is ours pays for no transaction that is relayed, the peer's has to do.
+  if (variants.length === 0 || fee < least) return stepTo(withSession(channel, { negotiation: EMPTY_NEGOTIATION }));
   const key = env.keys.channelSecrets(params.keyIndex).fundingKey;
   const tlvs: Partial<Record<TlvName, Bytes>> = {};
   for (const { variant, tx } of variants) tlvs[TLV_OF[variant]] = signClosing(tx, closingInput(params), key);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { feeratePerKw, height, msat } from '../../../../src/base/units.ts';
-import type { Message } from '../../../../src/bolt/wire/message.ts';
 import type { ChannelRefusal } from '../../../../src/bolt/channel/types.ts';
+import type { Message } from '../../../../src/bolt/wire/message.ts';
 import { ANCHORS, LEGACY, type Name, Pair, type PairOptions } from '../../../channel/pair.ts';
 
 const opened = (options: PairOptions = {}): Pair => new Pair({ pushMsat: 400_000_000n, ...options }).ready();
