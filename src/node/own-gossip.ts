@@ -57,6 +57,21 @@ export function refreshUpdate(draft: Draft, channelId: ChannelId, policy?: Polic
   sendTo(draft, seen.peer, message);
 }
 
+/** A week: BOLT 7 has peers forget channels whose updates are two weeks old. */
+const REFRESH_SECONDS = 7 * 24 * 3600;
+
+/** After a reconnection: the peer hears our update again; others only where it grows old. */
+export function resendUpdate(draft: Draft, channelId: ChannelId): void {
+  const extras = extrasOf(draft, channelId);
+  if (draft.env.now - extras.updateTimestamp > REFRESH_SECONDS) {
+    refreshUpdate(draft, channelId);
+    return;
+  }
+  const seen = channelView(draft, channelId);
+  const message = signedUpdate(draft.env, seen, extras);
+  if (message !== null) sendTo(draft, seen.peer, message);
+}
+
 /** Our current update for a channel, as it stands in failures: with its message type. Null before the channel has a name. */
 export function ownUpdate(draft: Draft, channelId: ChannelId): Bytes | null {
   const message = signedUpdate(draft.env, channelView(draft, channelId), extrasOf(draft, channelId));

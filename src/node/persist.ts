@@ -85,14 +85,16 @@ function peerRows(before: NodeState, after: NodeState): Row[] {
   });
 }
 
-/** Drops from memory what is finished and committed: it can be read from the store. */
-export function prune(state: NodeState): NodeState {
+/** Drops from memory what came to its end (since an older state, where one is given) and is committed: it can be read from the store. */
+export function prune(state: NodeState, since?: NodeState): NodeState {
+  const before = since ?? { payments: bytesMap(), invoices: bytesMap(), channels: bytesMap() };
   let { payments, invoices, channels, extras } = state;
-  for (const [key, payment] of payments.entries()) if (isDone(payment)) payments = payments.delete(key);
-  for (const [key, invoice] of invoices.entries())
-    if (invoice.state !== 'open' && invoice.state !== 'accepted') invoices = invoices.delete(key);
-  for (const [key, channel] of channels.entries())
-    if (view(channel).phase === 'closed') {
+  for (const [key, payment] of payments.changesSince(before.payments))
+    if (payment !== undefined && isDone(payment)) payments = payments.delete(key);
+  for (const [key, invoice] of invoices.changesSince(before.invoices))
+    if (invoice !== undefined && invoice.state !== 'open' && invoice.state !== 'accepted') invoices = invoices.delete(key);
+  for (const [key, channel] of channels.changesSince(before.channels))
+    if (channel !== undefined && view(channel).phase === 'closed') {
       channels = channels.delete(key);
       extras = extras.delete(key);
     }

@@ -11,7 +11,7 @@ import { channelView, type Draft, emit, log, newDraft, refuse, reply, setChannel
 import { forwardFailed, forwardFulfilled } from './forward.ts';
 import { incoming } from './incoming.ts';
 import { cancelInvoice, createInvoice, settleInvoice } from './invoices.ts';
-import { announced, extrasOf, refreshUpdate } from './own-gossip.ts';
+import { announced, extrasOf, refreshUpdate, resendUpdate } from './own-gossip.ts';
 import { partFailed, partFulfilled, payCommand, tickPayments } from './pay.ts';
 import { dial, linkDown, linkFailed, linkUp, malformed, message, newPeer, tickPeers } from './peers.ts';
 import { forgetHtlc, tickInvoices } from './receive.ts';
@@ -149,9 +149,12 @@ function event(draft: Draft, channelId: ChannelId, raised: ChannelEvent): void {
       return;
     case 'ready':
     case 'scid_changed':
-    case 'established':
       if (channelView(draft, channelId).phase === 'normal') refreshUpdate(draft, channelId);
-      if (raised.kind !== 'scid_changed') tickPayments(draft);
+      tickPayments(draft);
+      return;
+    case 'established':
+      if (channelView(draft, channelId).phase === 'normal') resendUpdate(draft, channelId);
+      tickPayments(draft);
       return;
     case 'announced':
       announced(draft, channelId, raised.announcement);

@@ -14,7 +14,7 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX payment_pending ON payment (status) WHERE status = 'pending';
   CREATE INDEX payment_created ON payment (created_at);
-  CREATE UNIQUE INDEX payment_idempotency ON payment (idempotency_key) WHERE idempotency_key IS NOT NULL;
+  CREATE INDEX payment_idempotency ON payment (idempotency_key) WHERE idempotency_key IS NOT NULL;
   CREATE TABLE invoice (key BLOB PRIMARY KEY, state TEXT NOT NULL, created_at INTEGER NOT NULL, blob BLOB NOT NULL) STRICT;
   CREATE INDEX invoice_waiting ON invoice (state) WHERE state IN ('open', 'accepted');
   CREATE INDEX invoice_created ON invoice (created_at);

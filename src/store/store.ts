@@ -167,7 +167,7 @@ class SqliteStore implements Store {
     return this.#blob('SELECT blob FROM payment WHERE key = ?', hash);
   }
   paymentByKey(key: string): Bytes | null {
-    return this.#blob('SELECT blob FROM payment WHERE idempotency_key = ?', key);
+    return this.#blob('SELECT blob FROM payment WHERE idempotency_key = ? ORDER BY created_at DESC LIMIT 1', key);
   }
   payments(query: ListQuery): readonly Bytes[] {
     return this.#blobs('SELECT blob FROM payment ORDER BY created_at DESC, key LIMIT ? OFFSET ?', query.limit, query.offset ?? 0);

@@ -107,7 +107,7 @@ export class Loop {
       return;
     }
     for (const look of [...this.#watchers]) look(this.#state);
-    this.#state = prune(this.#state);
+    this.#state = prune(this.#state, before);
     for (const { done } of batch) done?.();
     this.#scheduled = false;
     if (this.#queue.length > 0) this.#schedule();
