@@ -1,0 +1,156 @@
+import { equal, toHex } from '../../src/base/bytes.ts';
+import { view } from '../../src/bolt/channel/view.ts';
+import type { Users } from './actions.ts';
+import { demand } from './monitor.ts';
+import { short } from './node.ts';
+import type { World } from './world.ts';
+
+/** So many rounds must do for everything to come to rest. */
+const MAX_ROUNDS = 400;
+
+/** Faults stop: everybody runs, connects and answers, blocks come. Nothing may stay unresolved. */
+export function resolveEverything(world: World, users: Users, count: () => void): void {
+  world.say(() => '--- faults stop');
+  world.faulty = false;
+  world.network.dials.length = 0;
+  for (const node of world.nodes) if (!node.isUp) world.start(node);
+  settleDown(world, users, count);
+  checkPayments(world);
+  world.say(() => '--- what is open is confirmed');
+  mine(world, users, 8, count);
+  closeAll(world, count);
+  checkMoney(world);
+}
+
+/** Runs until nobody has anything to do but to wait for blocks. */
+function settleDown(world: World, users: Users, count: () => void): void {
+  let calm = 0;
+  for (let round = 0; calm < 3; round++) {
+    demand(round < MAX_ROUNDS, () => `no rest after ${MAX_ROUNDS} rounds: ${unrest(world) ?? 'messages go on for ever'}`);
+    const moved = pump(world, count);
+    users.settleHeld();
+    world.pass(25);
+    const restless = unrest(world);
+    calm = moved < 60 && restless === null ? calm + 1 : 0;
+  }
+  pump(world, count);
+}
+
+/** Delivers and steps until nothing waits. Returns how much there was to do. */
+export function pump(world: World, count: () => void): number {
+  const { network } = world;
+  let moved = 0;
+  for (;;) {
+    demand(moved < 20_000, () => 'messages go on for ever');
+    for (const node of world.up) if (world.isBehind(node)) world.feedBlocks(node, 1000);
+    const busy = world.up.find((node) => node.inbox.length > 0);
+    const way = network.waiting()[0];
+    if (busy !== undefined) world.turn(busy, busy.inbox.length, null);
+    else if (way !== undefined) {
+      const text = network.deliver(way);
+      world.say(() => text);
+    }
+    else if (network.dials.length > 0) world.dial(() => true);
+    else return moved;
+    moved++;
+    count();
+  }
+}
+
+/** What still has to happen without any block, or null. */
+function unrest(world: World): string | null {
+  for (const node of world.nodes) {
+    for (const channel of node.live.channels.values()) {
+      const seen = view(channel);
+      const text = `${node.name}: channel ${short(seen.channelId)} (${seen.phase})`;
+      if (world.monitor.isAbandoned(channel)) continue;
+      if (seen.phase === 'opening') return `${text} is being opened`;
+      if (!['normal', 'shutdown', 'negotiating', 'awaiting_confirmation', 'awaiting_channel_ready'].includes(seen.phase)) continue;
+      if (seen.htlcs.length > 0) return `${text} has HTLCs`;
+      if (!seen.connected || seen.busy) return `${text} is ${seen.connected ? 'busy' : 'not connected'}`;
+    }
+    for (const payment of node.live.payments.values()) return `${node.name}: payment ${short(payment.paymentHash)} is ${payment.status}`;
+    for (const forward of node.live.forwards.values()) return `${node.name}: forward of ${short(forward.paymentHash)} goes on`;
+    for (const invoice of node.live.invoices.values()) if (invoice.htlcs.length > 0) return `${node.name}: an invoice holds HTLCs`;
+  }
+  return null;
+}
+
+function mine(world: World, users: Users, blocks: number, count: () => void): void {
+  for (let i = 0; i < blocks; i++) {
+    world.mine();
+    pump(world, count);
+  }
+  settleDown(world, users, count);
+}
+
+/** Every HTLC has one end, the same on its way in and out, and payments say what became of theirs. */
+function checkPayments(world: World): void {
+  const { monitor } = world;
+  for (const htlc of monitor.htlcs.values()) {
+    const { origin } = htlc;
+    if (origin.kind === 'payment') {
+      const payment = monitor.payments.get(`${htlc.offerer.name} ${toHex(htlc.hash)}`);
+      const settled = payment?.status === 'settled';
+      demand(htlc.outcome !== 'fulfilled' || settled, () => `HTLC ${htlc.key} was fulfilled and its payment is ${payment?.status}`);
+      continue;
+    }
+    const upstream = [...monitor.htlcs.values()].find(
+      (each) => each.receiver === htlc.offerer && each.id === origin.htlcId && equal(each.channelId, origin.channelId),
+    );
+    demand(upstream !== undefined, () => `HTLC ${htlc.key} was sent on for one that was never sent`);
+    demand(
+      (upstream.outcome === 'fulfilled') === (htlc.outcome === 'fulfilled') || htlc.outcome === null,
+      () => `HTLC ${upstream.key} was ${upstream.outcome}, onward it was ${htlc.outcome}`,
+    );
+    demand(upstream.amountMsat >= htlc.amountMsat, () => `HTLC ${htlc.key} carries more than came in`);
+  }
+  for (const [key, payment] of monitor.payments) {
+    demand(payment.status !== 'pending', () => `payment ${key} is pending`);
+    if (payment.status !== 'settled') continue;
+    const sent = payment.parts.reduce((sum, part) => (part.status === 'settled' ? sum + part.amountMsat : sum), 0n);
+    demand(sent === payment.amountMsat, () => `payment ${key} of ${payment.amountMsat} msat is settled with ${sent}`);
+  }
+}
+
+/** Closes what is open, by agreement, and mines until all of it is buried. */
+function closeAll(world: World, count: () => void): void {
+  world.say(() => '--- everything is closed');
+  for (const node of world.nodes)
+    for (const channel of node.live.channels.values()) {
+      const seen = view(channel);
+      if (!seen.isFunder || seen.closing !== null) continue;
+      demand(seen.phase !== 'awaiting_confirmation' && seen.phase !== 'awaiting_channel_ready', () => `${node.name}: a channel stays ${seen.phase}`);
+      node.command({ kind: 'close_channel', channelId: seen.channelId, script: null, feerate: null });
+    }
+  pump(world, count);
+  for (let round = 0; round < 16 && world.nodes.some((node) => [...node.live.channels.values()].some((channel) => !world.monitor.isAbandoned(channel))); round++) {
+    for (let i = 0; i < 10; i++) world.mine();
+    pump(world, count);
+    world.pass(400);
+    pump(world, count);
+  }
+  for (const node of world.nodes)
+    for (const channel of node.live.channels.values()) {
+      const seen = view(channel);
+      demand(world.monitor.isAbandoned(channel), () => `${node.name}: channel ${short(seen.channelId)} stays ${seen.phase} (${seen.closing?.how}: ${seen.closing?.why})`);
+    }
+}
+
+/** What every wallet has is what the chain says, and nothing is lost but fees, anchors and dust. */
+function checkMoney(world: World): void {
+  const { chain } = world;
+  let anchors = 0n;
+  const ours = new Map<string, bigint>(world.nodes.map((node) => [node.name, 0n]));
+  for (const [, coin] of chain.tip.coins.entries()) {
+    if (coin.output.script.length === 1) continue;
+    const owner = world.nodes.find((node) => node.live.wallet.scripts.has(coin.output.script));
+    if (owner !== undefined) ours.set(owner.name, (ours.get(owner.name) as bigint) + coin.output.amount);
+    else if (coin.output.amount === 330n) anchors += coin.output.amount;
+    else demand(coin.coinbase, () => `${coin.output.amount} sat lie where nobody looks for them`);
+  }
+  for (const node of world.nodes) {
+    const held = [...node.live.wallet.coins.values()].reduce((sum, coin) => (coin.spentBy === null ? sum + coin.output.amount : sum), 0n);
+    demand(held === ours.get(node.name), () => `${node.name}: the wallet counts ${held} sat, the chain ${ours.get(node.name)}`);
+  }
+}

@@ -1,0 +1,158 @@
+import type { FeatureName } from '../../src/bolt/wire/features.ts';
+import { Users } from './actions.ts';
+import { resolveEverything } from './ending.ts';
+import { CRASH_POINTS, type Planted, type SimNode } from './node.ts';
+import { Rng } from './random.ts';
+import { World } from './world.ts';
+
+export interface SimOptions {
+  readonly planted?: Planted;
+  /** Prints what happens. */
+  readonly trace?: (line: string) => void;
+  /** Things that happen before faults end. */
+  readonly events?: number;
+  /** Script checks through bitcore-lib; by default for every 16th seed, because they are slow. */
+  readonly interpreted?: boolean;
+}
+
+export interface SimReport {
+  readonly seed: number;
+  readonly counts: ReadonlyMap<string, number>;
+  readonly phases: ReadonlyMap<string, number>;
+}
+
+/** How to see a seed again. */
+export const replayCommand = (seed: number): string => `SIM_SEED=${seed} SIM_TRACE=1 npx vitest run --project unit test/sim/simulation.test.ts`;
+
+/** A seed that ended in what must not be. */
+export class SeedFailed extends Error {
+  override readonly name = 'SeedFailed';
+  readonly seed: number;
+
+  constructor(seed: number, cause: Error, events: number) {
+    super(`seed ${seed} failed after ${events} events: ${cause.message}\n  replay: ${replayCommand(seed)}\n${cause.stack ?? ''}`);
+    this.seed = seed;
+  }
+}
+
+/** How much goes wrong; drawn once for each seed, so that quiet and stormy runs both happen. */
+interface Weather {
+  readonly crash: number;
+  readonly cut: number;
+  readonly reorg: number;
+  readonly lazy: number;
+}
+
+/** Runs one seed: whole nodes, faults, then the end in which everything must resolve. Throws SeedFailed. */
+export function simulate(seed: number, options: SimOptions = {}): SimReport {
+  const rng = new Rng(seed, 'simulation');
+  let events = 0;
+  const trace = options.trace;
+  const world = new World({
+    rng,
+    ...topology(rng),
+    interpreted: options.interpreted ?? seed % 16 === 0,
+    planted: options.planted ?? null,
+    trace: trace === undefined ? () => {} : (line) => trace(`${events} ${line()}`),
+  });
+  try {
+    const users = new Users(world, pairsOf(world, rng));
+    const weather: Weather = {
+      crash: rng.pick([0, 0.01, 0.03, 0.08]),
+      cut: rng.pick([0, 0.1, 0.4, 1.2]),
+      reorg: rng.pick([0, 0.1, 0.3]),
+      lazy: rng.pick([0.05, 0.3, 0.7]),
+    };
+    users.begin();
+    const total = options.events ?? 260 + rng.below(160);
+    for (; events < total; events++) happen(world, users, weather);
+    resolveEverything(world, users, () => events++);
+  } catch (error) {
+    throw new SeedFailed(seed, error as Error, events);
+  }
+  return { seed, counts: world.counts, phases: world.monitor.phases };
+}
+
+function topology(rng: Rng): { readonly nodes: number; readonly without: ReadonlySet<FeatureName> } {
+  const without = new Set<FeatureName>();
+  if (rng.chance(0.5)) without.add('option_simple_close');
+  if (rng.chance(0.25)) without.add('option_anchors');
+  if (rng.chance(0.2)) without.add('option_scid_alias');
+  return { nodes: rng.pick([2, 2, 3, 3, 3, 4]), without };
+}
+
+/** A pair, a line, or a triangle with whatever hangs on it. */
+function pairsOf(world: World, rng: Rng): readonly (readonly [SimNode, SimNode])[] {
+  const [a, b, c, d] = world.nodes as [SimNode, SimNode, SimNode?, SimNode?];
+  const pairs: (readonly [SimNode, SimNode])[] = [[a, b]];
+  if (c !== undefined) pairs.push([b, c]);
+  if (c !== undefined && rng.chance(0.5)) pairs.push([a, c]);
+  if (c !== undefined && d !== undefined) pairs.push([c, d]);
+  return pairs;
+}
+
+/** One thing happens. */
+function happen(world: World, users: Users, weather: Weather): void {
+  const { rng, network } = world;
+  const waiting = network.waiting();
+  const busy = world.up.filter((node) => node.inbox.length > 0);
+  const behind = world.up.filter((node) => world.isBehind(node));
+  const down = world.nodes.filter((node) => !node.isUp);
+  const what = rng.weighted({
+    deliver: waiting.length > 0 ? 30 : 0,
+    turn: busy.length > 0 ? 40 : 0,
+    dial: network.dials.length > 0 ? 10 : 0,
+    act: 7,
+    blocks: behind.length > 0 ? 6 : 0,
+    mine: 2.2,
+    reorg: weather.reorg,
+    pass: 2.5,
+    cut: network.links.length > 0 ? weather.cut : 0,
+    start: down.length > 0 ? 8 : 0,
+    kill: world.up.length > 0 ? weather.crash * 3 : 0,
+  });
+  switch (what) {
+    case 'deliver':
+      return deliver(world);
+    case 'turn': {
+      const node = rng.pick(busy);
+      const count = rng.chance(0.6) ? node.inbox.length : rng.between(1, node.inbox.length);
+      return world.turn(node, count, rng.chance(weather.crash) ? rng.pick(CRASH_POINTS) : null);
+    }
+    case 'dial':
+      return world.dial(() => rng.chance(0.9));
+    case 'act':
+      return users.act();
+    case 'blocks':
+      return world.feedBlocks(rng.pick(behind), rng.pick([1, 1, 2, 100]));
+    case 'mine':
+      world.mine((tx) => !rng.chance(weather.lazy) || tx.inputs.length === 0);
+      return;
+    case 'reorg': {
+      const depth = rng.pick([1, 1, 2, 3]);
+      const old = world.chain.tip;
+      world.chain.reorganise(depth, () => rng.chance(0.7));
+      world.count(`reorg ${depth}`);
+      world.say(() => `reorganisation of ${depth} blocks`);
+      if (rng.chance(0.3)) world.chain.returnTo(old);
+      return;
+    }
+    case 'pass':
+      return world.pass(rng.pick([1, 3, 10, 40, 70]));
+    case 'cut':
+      return world.cut(rng.pick(network.links));
+    case 'start':
+      return world.start(rng.pick(down));
+    case 'kill':
+      return world.kill(rng.pick(world.up));
+  }
+}
+
+function deliver(world: World): void {
+  const { rng, network } = world;
+  const way = rng.pick(network.waiting());
+  for (let left = rng.between(1, 4); left > 0 && way.link.queues[way.end].length > 0; left--) {
+    const text = network.deliver(way);
+    world.say(() => text);
+  }
+}
