@@ -3,12 +3,13 @@ import { EMPTY, equal, toHex, utf8 } from '../base/bytes.ts';
 import type { ChannelId, NodeId } from '../base/ids.ts';
 import { type UnixTime, unixTime } from '../base/units.ts';
 import { NETWORK_PARAMS } from '../bitcoin/network.ts';
+import { channelIdOf } from '../bolt/channel/state.ts';
 import { view } from '../bolt/channel/view.ts';
 import { checkFeatures, combineFeatures, initFeatures, negotiatedFeatures } from '../bolt/wire/features.ts';
 import type { Message, MessageName, MessageNamed } from '../bolt/wire/message.ts';
 import { printable } from '../bolt/wire/setup.ts';
 import { channelOf, disconnect, feed, openMessage } from './channels.ts';
-import { type Draft, emit, log, sendTo, setPeer } from './draft.ts';
+import { channelView, type Draft, emit, log, sendTo, setPeer } from './draft.ts';
 import { peerUpdate } from './own-gossip.ts';
 import type { NodeInput, Peer, PeerSession } from './types.ts';
 
@@ -203,7 +204,7 @@ function complaint(draft: Draft, peer: NodeId, received: MessageNamed<'error' | 
 }
 
 function channelMessage(draft: Draft, peer: NodeId, received: Message): void {
-  const channelId = channelOf(received);
+  const channelId = received.name === 'funding_signed' ? temporaryIdOf(draft, peer, received.channelId) : channelOf(received);
   const channel = channelId === null ? undefined : draft.state.channels.get(channelId);
   if (channelId !== null && channel !== undefined && equal(view(channel).peer, peer)) {
     feed(draft, channelId, { kind: 'message', message: received });
@@ -212,6 +213,15 @@ function channelMessage(draft: Draft, peer: NodeId, received: Message): void {
   if (channelId === null) return;
   // BOLT 2, channel_reestablish: "MUST send an error" for a channel that is not known, so that the peer can end it.
   sendTo(draft, peer, { name: 'error', channelId, data: utf8('unknown channel'), tlvs: {} });
+}
+
+/** `funding_signed` is the first message under the final id; our channel stands under the temporary one until it is handled. */
+function temporaryIdOf(draft: Draft, peer: NodeId, channelId: ChannelId): ChannelId {
+  for (const id of channelsOf(draft, peer)) {
+    const outpoint = channelView(draft, id).fundingOutpoint;
+    if (outpoint !== null && equal(channelIdOf(outpoint), channelId)) return id;
+  }
+  return channelId;
 }
 
 /** Time passed: asks the silent, drops the dead, reconnects the wanted. */
