@@ -2,7 +2,7 @@
 // Plain JavaScript of long ago up to the check, so that an old Node says what is wrong instead of showing a syntax error.
 var version = process.versions.node.split('.').map(Number);
 if (version[0] < 22 || (version[0] === 22 && version[1] < 12)) {
-  console.error('lnkit needs Node 22.12 or later; this is Node ' + process.versions.node + ' (' + process.execPath + ')');
+  console.error(`lnkit needs Node 22.12 or later; this is Node ${process.versions.node} (${process.execPath})`);
   process.exit(2);
 }
 enableCompileCache();
@@ -11,7 +11,7 @@ start();
 /** Compiled code is kept in the user's own cache folder: a path that cannot be written (under /proc for one) would hang Node. */
 function enableCompileCache() {
   var env = process.env;
-  var home = env.XDG_CACHE_HOME || (env.HOME ? env.HOME + '/.cache' : env.LOCALAPPDATA);
+  var home = env.XDG_CACHE_HOME || (env.HOME ? `${env.HOME}/.cache` : env.LOCALAPPDATA);
   if (
     env.NODE_COMPILE_CACHE ||
     env.NODE_DISABLE_COMPILE_CACHE ||
@@ -21,8 +21,8 @@ function enableCompileCache() {
   )
     return;
   try {
-    process.getBuiltinModule('node:module').enableCompileCache(home + '/lnkit/compile');
-  } catch (error) {
+    process.getBuiltinModule('node:module').enableCompileCache(`${home}/lnkit/compile`);
+  } catch (_error) {
     // Only slower without it.
   }
 }

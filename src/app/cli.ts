@@ -1,15 +1,10 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { CommandClass } from './command.ts';
 import { AppError, exitCodeOf, toAppError } from './error.ts';
+import { commandFile, commandsFolder, type Installation, installation, namesBelow, setInstallation, topicExists } from './installation.ts';
+import { nearest } from './nearest.ts';
 import { writeError } from './output.ts';
-
-/** Whether the bundle in `dist` runs or, in a checkout without one, the sources. */
-export type Mode = 'built' | 'source';
-
-const ROOT = { built: new URL('../', import.meta.url), source: new URL('../../', import.meta.url) } as const;
-const COMMANDS = { built: 'dist/commands/', source: 'commands/' } as const;
-const EXTENSION = { built: '.js', source: '.ts' } as const;
 
 /** The global flags that take a value: they may stand in front of the command, as other tools have it. */
 const GLOBAL_WITH_VALUE = ['--datadir', '--network', '--chain', '--passphrase', '--timeout'];
@@ -19,12 +14,13 @@ const GLOBAL_ALONE = ['--json', '--quiet', '--verbose', '--no-color'];
  * Runs the command that the words name. The file of a command is found by its name and loaded alone; oclif itself, which takes longer to
  * load than most commands take to run, is asked only for help and for the version.
  */
-export async function main(argv: readonly string[], mode: Mode): Promise<void> {
+export async function main(argv: readonly string[], where: Installation): Promise<void> {
+  setInstallation(where);
   const words = flagsBehind(argv);
   try {
-    if (asksForHelp(words)) return await runOclif(words, mode);
-    const found = findCommand(words, mode);
-    if (found === null) return await runOclif([...topicOf(words, mode), '--help'], mode);
+    if (asksForHelp(words)) return await runOclif(words);
+    const found = findCommand(words);
+    if (found === null) return await runOclif([...topicOf(words), '--help']);
     const { default: command } = (await import(found.url.href)) as { readonly default: CommandClass };
     await command.run(found.rest);
   } catch (thrown) {
@@ -61,17 +57,16 @@ interface Found {
 }
 
 /** The command of the longest prefix of the words; null where they name a topic that has no command of its own. */
-function findCommand(words: readonly string[], mode: Mode): Found | null {
+function findCommand(words: readonly string[]): Found | null {
   const names = namesOf(words);
-  const fileOf = (path: string): URL => new URL(`${COMMANDS[mode]}${path}${EXTENSION[mode]}`, ROOT[mode]);
   for (let length = names.length; length > 0; length--) {
-    const path = names.slice(0, length).join('/');
-    const file = fileOf(path);
-    if (existsSync(file)) return { url: file, rest: words.slice(length) };
-    const index = fileOf(`${path}/index`);
-    if (!existsSync(index)) continue;
+    const path = names.slice(0, length);
+    const file = commandFile(path);
+    if (file !== null) return { url: file, rest: words.slice(length) };
+    const index = commandFile([...path, 'index']);
+    if (index === null) continue;
     // "A topic alone lists": a further word is meant to be one of its commands.
-    if (names.length > length) throw unknownCommand(names.slice(0, length), names[length] as string, mode);
+    if (names.length > length) throw unknownCommand(path, names[length] as string);
     return { url: index, rest: words.slice(length) };
   }
   return null;
@@ -84,22 +79,18 @@ function namesOf(words: readonly string[]): readonly string[] {
 }
 
 /** The topic to show help for. Throws USAGE where there is none of that name. */
-function topicOf(words: readonly string[], mode: Mode): readonly string[] {
+function topicOf(words: readonly string[]): readonly string[] {
   const [topic, verb] = namesOf(words);
-  if (topic === undefined || !existsSync(new URL(`${COMMANDS[mode]}${topic}/`, ROOT[mode])))
-    throw unknownCommand([], words[0] as string, mode);
-  if (verb !== undefined) throw unknownCommand([topic], verb, mode);
+  if (topic === undefined || !topicExists([topic])) throw unknownCommand([], words[0] as string);
+  if (verb !== undefined) throw unknownCommand([topic], verb);
   return [topic];
 }
 
-function unknownCommand(topic: readonly string[], word: string, mode: Mode): AppError {
-  const folder = new URL(`${COMMANDS[mode]}${topic.map((name) => `${name}/`).join('')}`, ROOT[mode]);
-  const names = readdirSync(folder)
-    .map((name) => name.replace(/\.(js|ts)$/, ''))
-    .filter((name) => name !== 'index');
-  const near = names.find((name) => name.startsWith(word) || word.startsWith(name));
+function unknownCommand(topic: readonly string[], word: string): AppError {
+  const names = namesBelow(topic);
+  const near = names.find((name) => name.startsWith(word) || word.startsWith(name)) ?? nearest(word, names);
   const what = topic.length === 0 ? `there is no command "${word}"` : `${topic.join(' ')} has no command "${word}"`;
-  const hint = near === undefined ? `there are ${names.join(', ')}` : `did you mean ${[...topic, near].join(' ')}?`;
+  const hint = near === null ? `there are ${names.join(', ')}` : `did you mean \`lnkit ${[...topic, near].join(' ')}\`?`;
   return new AppError({ code: 'USAGE', message: what, hint });
 }
 
@@ -113,8 +104,9 @@ const TOPICS: { readonly [name: string]: string } = {
   wallet: 'the on-chain wallet',
 };
 
-async function runOclif(words: readonly string[], mode: Mode): Promise<void> {
-  const root = fileURLToPath(ROOT[mode]);
+async function runOclif(words: readonly string[]): Promise<void> {
+  const { root: base, mode } = installation();
+  const root = fileURLToPath(base);
   const [{ run }, { settings }, { handle }] = await Promise.all([
     import('@oclif/core/run'),
     import('@oclif/core/settings'),
@@ -122,8 +114,8 @@ async function runOclif(words: readonly string[], mode: Mode): Promise<void> {
   ]);
   // oclif's own TypeScript mode does not know TypeScript 7; Node itself runs the sources.
   settings.enableAutoTranspile = false;
-  const pjson = JSON.parse(readFileSync(new URL('package.json', ROOT[mode]), 'utf8')) as { oclif: object; version: string };
-  const commands = { strategy: 'pattern', target: `./${COMMANDS[mode]}` };
+  const pjson = JSON.parse(readFileSync(new URL('package.json', base), 'utf8')) as { oclif: object; version: string };
+  const commands = { strategy: 'pattern', target: `./${commandsFolder()}` };
   const topics = Object.fromEntries(Object.entries(TOPICS).map(([name, description]) => [name, { description }]));
   const options = {
     root,

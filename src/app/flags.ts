@@ -2,6 +2,7 @@ import type { Msat, Sat } from '../base/units.ts';
 import { msatOf, satOf } from './amount.ts';
 import { durationMs } from './duration.ts';
 import { AppError } from './error.ts';
+import { nearest } from './nearest.ts';
 import type { Schema } from './operation.ts';
 
 /**
@@ -205,7 +206,7 @@ function findFlag(specs: FlagSpecs, word: string): { name: string; found: FlagSp
   const name = key.startsWith('--') ? key.slice(2) : Object.keys(specs).find((one) => specs[one]?.char === key.slice(1));
   const found = name !== undefined && Object.hasOwn(specs, name) ? specs[name] : undefined;
   if (name === undefined || found === undefined)
-    throw usage(`there is no flag ${key}`, nearest(key.replace(/^-+/, ''), Object.keys(specs)));
+    throw usage(`there is no flag ${key}`, didYouMean(key.replace(/^-+/, ''), Object.keys(specs)));
   return { name, found, inline };
 }
 
@@ -237,25 +238,9 @@ function parseValue(label: string, spec: { readonly options?: readonly string[];
   }
 }
 
-/** A hint at what was meant, where something is close. */
-export function nearest(word: string, options: readonly string[]): string | undefined {
-  let best: { readonly option: string; readonly distance: number } | null = null;
-  for (const option of options) {
-    const distance = editDistance(word, option);
-    if (distance <= Math.max(1, Math.floor(option.length / 3)) && (best === null || distance < best.distance)) best = { option, distance };
-  }
-  return best === null ? undefined : `did you mean ${best.option}?`;
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++)
-      next[j] = Math.min((row[j] as number) + 1, (next[j - 1] as number) + 1, (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1));
-    row = next;
-  }
-  return row[b.length] as number;
+function didYouMean(word: string, flags: readonly string[]): string | undefined {
+  const near = nearest(word, flags);
+  return near === null ? undefined : `did you mean --${near}?`;
 }
 
 function usage(message: string, hint?: string): AppError {

@@ -1,3 +1,5 @@
+import { view } from '../bolt/channel/view.ts';
+import type { NodeState } from '../node/types.ts';
 import { findOperation } from './api/index.ts';
 import type { CallContext } from './call.ts';
 import { AppError } from './error.ts';
@@ -10,15 +12,26 @@ export async function runLocally(name: string, params: JsonObject, context: Call
   if (operation === null) throw new AppError({ code: 'USAGE', message: `there is no operation ${name}` });
   const { settings, signal } = context;
   const passphrase = await readPassphrase(settings);
-  const START = './node/start.ts';
-  const { startNode } = await import(START);
+  const { startNode } = await import('./node/start.ts');
   const { datadir, network, chain } = settings;
   const progress = (text: string): void => context.progress(text);
   const runtime = await startNode({ datadir, network, chain, passphrase, needs: operation.needs, signal, progress });
   try {
     const emit = (item: JsonObject): void => context.emit(item);
-    return await operation.run({ runtime, network, datadir, progress, emit, signal }, params);
+    const result = await operation.run({ runtime, network, datadir, progress, emit, signal }, params);
+    const until = safeOfflineUntil(runtime.state);
+    return until === null ? result : { ...result, safe_offline_until_height: until };
   } finally {
     await runtime.stop();
   }
+}
+
+/** The first height at which being offline could lose money; null where nothing is at stake. */
+function safeOfflineUntil(state: NodeState): number | null {
+  let least: number | null = null;
+  for (const channel of state.channels.values()) {
+    const { safeOfflineUntilHeight } = view(channel);
+    if (safeOfflineUntilHeight !== null && (least === null || safeOfflineUntilHeight < least)) least = safeOfflineUntilHeight;
+  }
+  return least;
 }

@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, unlinkSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import type { Network } from '../bitcoin/network.ts';
-import { findOperation } from './api/index.ts';
+import { findOperation, wrongParams } from './api/index.ts';
 import { AppError, toAppError } from './error.ts';
 import type { Json, JsonObject } from './operation.ts';
 import {
@@ -16,7 +16,6 @@ import {
   sendFrame,
 } from './rpc.ts';
 import type { NodeRuntime } from './runtime.ts';
-import { misfit } from './schema.ts';
 
 export interface ServerOptions {
   readonly path: string;
@@ -138,13 +137,13 @@ class ClientSession {
   }
 
   async #run({ method, params }: RpcRequest, id: RpcId): Promise<JsonObject> {
-    if (method === 'stop') return { stopped: true };
+    if (method === 'stop') return { stopped: true, pid: process.pid };
     if (this.#running.has(id)) throw new AppError({ code: 'USAGE', message: `request ${id} is running already` });
     const abort = new AbortController();
     this.#running.set(id, abort);
     const operation = await findOperation(method);
     if (operation === null) throw new AppError({ code: 'USAGE', message: `there is no operation ${method}` });
-    const wrong = misfit(params, operation.params);
+    const wrong = wrongParams(operation, params);
     if (wrong !== null) throw new AppError({ code: 'USAGE', message: wrong });
     const { runtime, network, datadir } = this.#options;
     const context = {

@@ -1,11 +1,50 @@
 import type { JsonObject, Operation } from '../operation.ts';
+import { misfit } from '../schema.ts';
 
 /** Every operation by its name, loaded when it is asked for. */
-export const OPERATIONS = {} as const;
+const OPERATIONS = {
+  status: () => import('./status.ts').then((file) => file.status),
+  'wallet.address': () => import('./wallet-address.ts').then((file) => file.walletAddress),
+  'wallet.balance': () => import('./wallet-balance.ts').then((file) => file.walletBalance),
+  'wallet.utxos': () => import('./wallet-utxos.ts').then((file) => file.walletUtxos),
+  'wallet.send': () => import('./wallet-send.ts').then((file) => file.walletSend),
+  'wallet.bump': () => import('./wallet-bump.ts').then((file) => file.walletBump),
+  'wallet.history': () => import('./wallet-history.ts').then((file) => file.walletHistory),
+  'peer.connect': () => import('./peer-connect.ts').then((file) => file.peerConnect),
+  'peer.list': () => import('./peer-list.ts').then((file) => file.peerList),
+  'peer.disconnect': () => import('./peer-disconnect.ts').then((file) => file.peerDisconnect),
+  'channel.open': () => import('./channel-open.ts').then((file) => file.channelOpen),
+  'channel.list': () => import('./channel-list.ts').then((file) => file.channelList),
+  'channel.show': () => import('./channel-show.ts').then((file) => file.channelShow),
+  'channel.close': () => import('./channel-close.ts').then((file) => file.channelClose),
+  'channel.policy': () => import('./channel-policy.ts').then((file) => file.channelPolicy),
+  'channel.why': () => import('./channel-why.ts').then((file) => file.channelWhy),
+  'channel.risk': () => import('./channel-risk.ts').then((file) => file.channelRisk),
+  'invoice.create': () => import('./invoice-create.ts').then((file) => file.invoiceCreate),
+  'invoice.list': () => import('./invoice-list.ts').then((file) => file.invoiceList),
+  'invoice.show': () => import('./invoice-show.ts').then((file) => file.invoiceShow),
+  'invoice.wait': () => import('./invoice-wait.ts').then((file) => file.invoiceWait),
+  'invoice.cancel': () => import('./invoice-cancel.ts').then((file) => file.invoiceCancel),
+  'invoice.settle': () => import('./invoice-settle.ts').then((file) => file.invoiceSettle),
+  pay: () => import('./pay.ts').then((file) => file.pay),
+  'payment.list': () => import('./payment-list.ts').then((file) => file.paymentList),
+  'payment.show': () => import('./payment-show.ts').then((file) => file.paymentShow),
+  'payment.wait': () => import('./payment-wait.ts').then((file) => file.paymentWait),
+  'payment.explain': () => import('./payment-explain.ts').then((file) => file.paymentExplain),
+  'message.sign': () => import('./message-sign.ts').then((file) => file.messageSign),
+  'chain.status': () => import('./chain-status.ts').then((file) => file.chainStatus),
+} as const;
 
 export type OperationName = keyof typeof OPERATIONS;
-export type ParamsOf<N extends OperationName> = JsonObject;
-export type ResultOf<N extends OperationName> = JsonObject;
+type OperationOf<N extends OperationName> = Awaited<ReturnType<(typeof OPERATIONS)[N]>>;
+export type ParamsOf<N extends OperationName> = OperationOf<N> extends Operation<infer P, infer _> ? P : never;
+export type ResultOf<N extends OperationName> = OperationOf<N> extends Operation<infer _, infer R> ? R : never;
+
+/** The operation, or null where there is none of that name. */
 export async function findOperation(name: string): Promise<Operation | null> {
-  return null;
+  if (!Object.hasOwn(OPERATIONS, name)) return null;
+  return (await OPERATIONS[name as OperationName]()) as unknown as Operation;
 }
+
+/** Why `params` do not fit the operation, or null where they do: asked wherever they come from outside. */
+export const wrongParams = (operation: Operation, params: JsonObject): string | null => misfit(params, operation.params);
