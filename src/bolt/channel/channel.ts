@@ -30,7 +30,7 @@ import { receiveChannelReady } from './ready.ts';
 import { receiveReestablish, reestablishMessage } from './reestablish.ts';
 import { maybeNegotiate, maybeSendShutdown, receiveShutdown, requestClose } from './shutdown.ts';
 import { receiveClosingComplete, receiveClosingSig } from './simple-close.ts';
-import { type Active, type Channel, type Closing, formatOf, NEW_SESSION, type Opening, withPhase } from './state.ts';
+import { type Active, type Channel, type Closing, formatOf, NEW_SESSION, type Opening, withPhase, withSession } from './state.ts';
 import { andThen, type Handled, handled, isLive, isUsable, note, replyFail, send, stepTo } from './turn.ts';
 import type { ChannelInput, ChannelStep, Env, TxLabel } from './types.ts';
 import { findHtlc, STAGE, snapshot, withHtlc } from './update.ts';
@@ -247,7 +247,8 @@ function applyFault(channel: Channel, failure: Fault, env: Env): ChannelStep {
     case 'warning':
       return stepTo(goOffline(channel), [recorded, send(warningMessage(params.channelId, text)), hangUp]);
     case 'error':
-      return stepTo(goOffline(channel), [recorded, send(errorMessage(params.channelId, text)), hangUp]);
+      // The connection stays, so that the peer's own `error` arrives; nothing else is taken on it.
+      return stepTo(withSession(goOffline(channel), { link: 'reestablishing' }), [recorded, send(errorMessage(params.channelId, text))]);
     case 'force_close': {
       const closed = forceClose(channel, phase, text, env);
       return stepTo(goOffline(closed.channel), [recorded, ...closed.effects, hangUp]);

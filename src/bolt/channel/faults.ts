@@ -6,7 +6,7 @@ import { fail } from '../../base/result.ts';
 import type { Message } from '../wire/message.ts';
 
 /**
- * `warning`: warn and disconnect. `error`: send an error and disconnect, and leave the next move to the peer. `force_close`: send an error and
+ * `warning`: warn and disconnect. `error`: send an error, and leave the next move to the peer. `force_close`: send an error and
  * publish our commitment. While opening, each of them ends the opening with an error.
  */
 export type FaultAction = 'warning' | 'error' | 'force_close';

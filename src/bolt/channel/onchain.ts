@@ -79,8 +79,10 @@ function fundingConfirmed(channel: Channel, { tx, txIndex }: ChainMatch, height:
   const scid = realScid(params, next);
   const { remote } = phase.announcement;
   // After a reorganization it may stand elsewhere; then what was signed for the announcement is void.
-  const announcement = remote === null || remote.scid === scid ? phase.announcement : { remote: null, announced: false };
-  return stepTo(withPhase(channel, { ...next, announcement }), [raise({ kind: 'scid_changed', scid })]);
+  const isVoid = remote !== null && remote.scid !== scid;
+  const announcement = isVoid ? { remote: null, announced: false } : phase.announcement;
+  const moved = isVoid ? withSession(channel, { announcementSent: false }) : channel;
+  return stepTo(withPhase(moved, { ...next, announcement }), [raise({ kind: 'scid_changed', scid })]);
 }
 
 /** Buried, or never seen: BOLT 2, the fundee "SHOULD forget the channel if it does not see the correct funding transaction after 2016 blocks". */
