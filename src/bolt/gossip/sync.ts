@@ -1,0 +1,169 @@
+// Learning the graph of a peer (BOLT 7, "Query Messages"): which channels it knows in all blocks, then those that we lack, one open query of
+// each kind at a time. A pure state machine: one for each peer, fed with replies and time.
+import type { Bytes } from '../../base/bytes.ts';
+import { fail, ok, type Result } from '../../base/result.ts';
+import type { UnixTime } from '../../base/units.ts';
+import { MAX_MESSAGE_LENGTH, type MessageNamed } from '../wire/message.ts';
+import { decodeScids, decodeTimestamps, encodeFlags, encodeScids } from './encoding.ts';
+
+/** A peer that says nothing of what was asked for so long has stalled. One that answers slowly but steadily has not. */
+export const STALL_SECONDS = 60;
+/** More than the main network will have for years; a peer that lists more is lying. */
+const MAX_SCIDS = 2_000_000;
+/** As many as fit a message beside type, chain hash, lengths and the record of flags: each takes 8 bytes and one of flags. */
+const SCIDS_PER_QUERY = Math.floor((MAX_MESSAGE_LENGTH - 2 - 32 - 2 - 1 - 8) / 9);
+
+export const WANT_ANNOUNCEMENT = 1;
+export const WANT_UPDATE_1 = 2;
+export const WANT_UPDATE_2 = 4;
+export const WANT_NODE_1 = 8;
+export const WANT_NODE_2 = 16;
+const WANT_ALL = 31;
+
+export type SyncPhase =
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'range'; readonly lastProgress: UnixTime }
+  | { readonly kind: 'scids'; readonly lastProgress: UnixTime }
+  | { readonly kind: 'done'; readonly at: UnixTime };
+
+/** One channel that the peer has, with what it says of its updates (0 where it does not). */
+export interface Offered {
+  readonly scid: bigint;
+  readonly timestamp1: number;
+  readonly timestamp2: number;
+  readonly checksum1: number;
+  readonly checksum2: number;
+  /** The peer told timestamps: without them a known channel is not asked for again. */
+  readonly dated: boolean;
+}
+
+/** Query flags for what we want of a channel; 0 for nothing. */
+export type Choose = (offered: Offered) => number;
+
+export type Query = MessageNamed<'query_channel_range'> | MessageNamed<'query_short_channel_ids'>;
+
+export class PeerSync {
+  readonly #chainHash: Bytes;
+  readonly #choose: Choose;
+  /** The peer negotiated gossip_queries_ex: timestamps, checksums and flags may be used. */
+  readonly #extended: boolean;
+  phase: SyncPhase = { kind: 'idle' };
+  /** Short channel ids to ask for and their flags. */
+  #wanted: { readonly scid: bigint; readonly flags: number }[] = [];
+  #next = 0;
+  #seen = 0;
+  #lastFirstBlock = 0;
+
+  constructor(options: { readonly chainHash: Bytes; readonly extended: boolean; readonly choose: Choose }) {
+    this.#chainHash = options.chainHash;
+    this.#extended = options.extended;
+    this.#choose = options.choose;
+  }
+
+  get isRunning(): boolean {
+    return this.phase.kind === 'range' || this.phase.kind === 'scids';
+  }
+  /** Channels still to be asked for. */
+  get outstanding(): number {
+    return this.#wanted.length - this.#next;
+  }
+
+  /** Asks for everything the peer knows. */
+  start(now: UnixTime): MessageNamed<'query_channel_range'> {
+    this.#wanted = [];
+    this.#next = 0;
+    this.#seen = 0;
+    this.#lastFirstBlock = 0;
+    this.phase = { kind: 'range', lastProgress: now };
+    return {
+      name: 'query_channel_range',
+      chainHash: this.#chainHash as MessageNamed<'query_channel_range'>['chainHash'],
+      firstBlocknum: 0,
+      numberOfBlocks: 0xffffffff,
+      tlvs: this.#extended ? { queryOption: 3n } : {},
+    };
+  }
+
+  /** Asks for single channels, unless a query is open: then they wait. */
+  want(scids: readonly bigint[], now: UnixTime): MessageNamed<'query_short_channel_ids'> | null {
+    for (const scid of scids) this.#wanted.push({ scid, flags: WANT_ALL });
+    return this.isRunning ? null : this.#ask(now);
+  }
+
+  /** Gossip of this peer arrived: it is at work. */
+  progress(now: UnixTime): void {
+    if (this.phase.kind === 'range' || this.phase.kind === 'scids') this.phase = { ...this.phase, lastProgress: now };
+  }
+
+  stalled(now: UnixTime): boolean {
+    return (this.phase.kind === 'range' || this.phase.kind === 'scids') && now - this.phase.lastProgress >= STALL_SECONDS;
+  }
+
+  onRangeReply(reply: MessageNamed<'reply_channel_range'>, now: UnixTime): Result<Query | null, string> {
+    if (this.phase.kind !== 'range') return fail('reply_channel_range without a query');
+    this.phase = { kind: 'range', lastProgress: now };
+    // BOLT 7: successive replies "MUST have first_blocknum equal or greater than the previous first_blocknum"
+    if (reply.firstBlocknum < this.#lastFirstBlock) return fail('reply_channel_range goes back');
+    this.#lastFirstBlock = reply.firstBlocknum;
+    const offered = offeredOf(reply);
+    if (!offered.ok) return offered;
+    this.#seen += offered.value.length;
+    if (this.#seen > MAX_SCIDS) return fail(`lists more than ${MAX_SCIDS} channels`);
+    for (const channel of offered.value) {
+      const flags = this.#choose(channel);
+      if (flags !== 0) this.#wanted.push({ scid: channel.scid, flags });
+    }
+    const isLast = reply.syncComplete === 1 || reply.firstBlocknum + reply.numberOfBlocks >= 0xffffffff;
+    return ok(isLast ? this.#ask(now) : null);
+  }
+
+  onScidsEnd(_reply: MessageNamed<'reply_short_channel_ids_end'>, now: UnixTime): Result<Query | null, string> {
+    if (this.phase.kind !== 'scids') return fail('reply_short_channel_ids_end without a query');
+    return ok(this.#ask(now));
+  }
+
+  #ask(now: UnixTime): MessageNamed<'query_short_channel_ids'> | null {
+    const chunk = this.#wanted
+      .slice(this.#next, this.#next + SCIDS_PER_QUERY)
+      .sort((a, b) => (a.scid < b.scid ? -1 : a.scid > b.scid ? 1 : 0));
+    if (chunk.length === 0) {
+      this.#wanted = [];
+      this.#next = 0;
+      this.phase = { kind: 'done', at: now };
+      return null;
+    }
+    this.#next += chunk.length;
+    this.phase = { kind: 'scids', lastProgress: now };
+    const unique = chunk.filter(({ scid }, i) => scid !== chunk[i - 1]?.scid);
+    const withFlags = this.#extended && unique.some(({ flags }) => flags !== WANT_ALL);
+    return {
+      name: 'query_short_channel_ids',
+      chainHash: this.#chainHash as MessageNamed<'query_short_channel_ids'>['chainHash'],
+      encodedShortIds: encodeScids(unique.map(({ scid }) => scid)),
+      tlvs: withFlags ? { queryFlags: { encodingType: 0, encodedQueryFlags: encodeFlags(unique.map(({ flags }) => flags)) } } : {},
+    };
+  }
+}
+
+/** What a reply lists, with timestamps and checksums where it has them for every channel. */
+export function offeredOf(reply: MessageNamed<'reply_channel_range'>): Result<readonly Offered[], string> {
+  const scids = decodeScids(reply.encodedShortIds);
+  if (!scids.ok) return fail(`reply_channel_range: ${scids.failure.message}`);
+  const count = scids.value.length;
+  const told = reply.tlvs.timestampsTlv === undefined ? null : decodeTimestamps(reply.tlvs.timestampsTlv, count);
+  if (told !== null && !told.ok) return fail(`reply_channel_range: ${told.failure.message}`);
+  const checksums = reply.tlvs.checksumsTlv ?? null;
+  if (checksums !== null && checksums.length !== count) return fail('reply_channel_range: not two checksums for each channel');
+  return ok(
+    scids.value.map((scid, i) => ({
+      scid,
+      timestamp1: told?.value[i]?.node1 ?? 0,
+      timestamp2: told?.value[i]?.node2 ?? 0,
+      checksum1: checksums?.[i]?.checksumNodeId1 ?? 0,
+      checksum2: checksums?.[i]?.checksumNodeId2 ?? 0,
+      dated: told !== null,
+    })),
+  );
+}
+
+export { WANT_ALL };

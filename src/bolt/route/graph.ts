@@ -1,0 +1,197 @@
+// The network's graph as arrays (structure of arrays, adjacency in CSR form). The one large mutable object of lnkit; its owner is `io/gossip`.
+import { type Bytes, compare } from '../../base/bytes.ts';
+import type { NodeId, ShortChannelId } from '../../base/ids.ts';
+import { GraphTables } from './graph-tables.ts';
+
+/** `edgeFlags`: a channel_update of this direction is known. */
+export const EDGE_KNOWN = 1;
+/** `edgeFlags`: its newest update says disabled. */
+export const EDGE_DISABLED = 2;
+/** `edgeFlags`: its maximum is under its minimum or above the capacity. BOLT 7: "SHOULD ignore this channel during route considerations". */
+export const EDGE_CONTRADICTS = 4;
+/** `channelFlags`: forgotten; the slot waits for the next compaction. */
+export const CHANNEL_GONE = 1;
+/** `channelFlags`: an unknown even feature. BOLT 7: "MUST NOT attempt to route messages through the channel". */
+export const CHANNEL_UNROUTABLE = 2;
+/** `channelFlags`: its funding output was spent in a block. */
+export const CHANNEL_SPENT = 4;
+/** `nodeFlags`: an unknown even feature. BOLT 7: "MUST NOT route a payment through the node". */
+export const NODE_UNROUTABLE = 1;
+
+/** What a channel_update says of a direction. Amounts are msat in a double: exact up to 90,000 BTC, larger ones are cut off there. */
+export interface EdgePolicy {
+  readonly timestamp: number;
+  readonly disabled: boolean;
+  readonly cltvExpiryDelta: number;
+  readonly htlcMinimumMsat: number;
+  readonly htlcMaximumMsat: number;
+  readonly feeBaseMsat: number;
+  readonly feeProportionalMillionths: number;
+  /** CRC32C of the update without signature and timestamp (BOLT 7, checksums). */
+  readonly checksum: number;
+}
+
+/**
+ * Nodes, channels and directed edges by number. Edge `2 * channel + direction`; direction 0 leads from `node1` (the smaller id) to `node2` and
+ * is governed by the update of `node1`. Edge `e ^ 1` is the other way. Numbers are stable until `compact`.
+ */
+export class Graph extends GraphTables {
+  #adjacencyStale = true;
+  /** Counts every change: a snapshot remembers it. */
+  changes = 0;
+
+  /** The number of a node, or -1. */
+  findNode(id: Bytes): number {
+    return this.lookupNode(id);
+  }
+
+  /** The number of a channel that is there, or -1. */
+  findChannel(scid: bigint): number {
+    return this.lookupChannel(Number((scid >> 32n) & 0xffffffffn), Number(scid & 0xffffffffn));
+  }
+
+  addNode(id: Bytes): number {
+    const known = this.lookupNode(id);
+    if (known !== -1) return known;
+    this.#adjacencyStale = true;
+    this.changes++;
+    return this.appendNode(id);
+  }
+
+  /** Adds a channel between two nodes, in any order. `capacityMsat` 0: unknown. Returns its number; one that is there keeps its own. */
+  addChannel(channel: {
+    readonly scid: bigint;
+    readonly a: Bytes;
+    readonly b: Bytes;
+    readonly capacityMsat: number;
+    readonly flags: number;
+  }): number {
+    const known = this.findChannel(channel.scid);
+    if (known !== -1) return known;
+    const ordered = compare(channel.a, channel.b) < 0;
+    const node1 = this.addNode(ordered ? channel.a : channel.b);
+    const node2 = this.addNode(ordered ? channel.b : channel.a);
+    this.#adjacencyStale = true;
+    this.changes++;
+    const scidHi = Number((channel.scid >> 32n) & 0xffffffffn);
+    const scidLo = Number(channel.scid & 0xffffffffn);
+    return this.appendChannel({ scidHi, scidLo, node1, node2, capacityMsat: channel.capacityMsat, flags: channel.flags });
+  }
+
+  /** Sets what a direction asks. Adjacency does not change: live updates cost nothing more. */
+  setPolicy(edge: number, policy: EdgePolicy): void {
+    const capacity = this.capacityMsat[edge >> 1] as number;
+    const contradicts = policy.htlcMaximumMsat < policy.htlcMinimumMsat || (capacity > 0 && policy.htlcMaximumMsat > capacity);
+    this.edgeFlags[edge] = EDGE_KNOWN | (policy.disabled ? EDGE_DISABLED : 0) | (contradicts ? EDGE_CONTRADICTS : 0);
+    this.timestamp[edge] = policy.timestamp;
+    this.cltvExpiryDelta[edge] = policy.cltvExpiryDelta;
+    this.htlcMinimumMsat[edge] = policy.htlcMinimumMsat;
+    this.htlcMaximumMsat[edge] = policy.htlcMaximumMsat;
+    this.feeBaseMsat[edge] = policy.feeBaseMsat;
+    this.feeProportionalMillionths[edge] = policy.feeProportionalMillionths;
+    this.checksum[edge] = policy.checksum;
+    this.changes++;
+  }
+
+  setCapacity(channel: number, capacityMsat: number): void {
+    this.capacityMsat[channel] = capacityMsat;
+    for (const edge of [2 * channel, 2 * channel + 1]) {
+      if (((this.edgeFlags[edge] as number) & EDGE_KNOWN) === 0) continue;
+      const maximum = this.htlcMaximumMsat[edge] as number;
+      const contradicts = maximum < (this.htlcMinimumMsat[edge] as number) || maximum > capacityMsat;
+      this.edgeFlags[edge] = ((this.edgeFlags[edge] as number) & ~EDGE_CONTRADICTS) | (contradicts ? EDGE_CONTRADICTS : 0);
+    }
+    this.changes++;
+  }
+
+  setNode(node: number, part: { readonly timestamp: number; readonly flags: number }): void {
+    this.nodeTimestamp[node] = part.timestamp;
+    this.nodeFlags[node] = part.flags;
+    this.changes++;
+  }
+
+  markSpent(channel: number): void {
+    this.channelFlags[channel] = (this.channelFlags[channel] as number) | CHANNEL_SPENT;
+    this.#adjacencyStale = true;
+    this.changes++;
+  }
+
+  removeChannel(channel: number): void {
+    if (((this.channelFlags[channel] as number) & CHANNEL_GONE) !== 0) return;
+    this.channelFlags[channel] = (this.channelFlags[channel] as number) | CHANNEL_GONE;
+    this.edgeFlags[2 * channel] = 0;
+    this.edgeFlags[2 * channel + 1] = 0;
+    this.channelsGone++;
+    this.#adjacencyStale = true;
+    this.changes++;
+  }
+
+  scidOf(channel: number): ShortChannelId {
+    return ((BigInt(this.scidHi[channel] as number) << 32n) | BigInt(this.scidLo[channel] as number)) as ShortChannelId;
+  }
+  nodeIdOf(node: number): NodeId {
+    return this.nodeIds.slice(33 * node, 33 * node + 33) as NodeId;
+  }
+  /** The node that an edge leaves. */
+  sourceOf(edge: number): number {
+    return ((edge & 1) === 0 ? this.node1[edge >> 1] : this.node2[edge >> 1]) as number;
+  }
+  /** The node that an edge leads to. */
+  targetOf(edge: number): number {
+    return ((edge & 1) === 0 ? this.node2[edge >> 1] : this.node1[edge >> 1]) as number;
+  }
+  /** The edge of a channel that leads to `node`, or -1 where the channel does not touch it. */
+  edgeTo(channel: number, node: number): number {
+    if (this.node2[channel] === node) return 2 * channel;
+    return this.node1[channel] === node ? 2 * channel + 1 : -1;
+  }
+  /** What an edge could carry at most: the capacity where it is known, else the larger maximum that either side announces. */
+  edgeCapacityMsat(edge: number): number {
+    const known = this.capacityMsat[edge >> 1] as number;
+    return known > 0 ? known : Math.max(this.htlcMaximumMsat[edge] as number, this.htlcMaximumMsat[edge ^ 1] as number);
+  }
+
+  get liveChannels(): number {
+    return this.channels - this.channelsGone;
+  }
+
+  /**
+   * Adjacency: the edges that lead to node `v` are `inEdges[inStart[v] .. inStart[v + 1]]`, in order of their numbers; those that leave it are
+   * the same with `^ 1`. Channels gone, spent or unroutable are not in it. Rebuilt when channels came or went.
+   */
+  adjacency(): { readonly inStart: Uint32Array; readonly inEdges: Uint32Array } {
+    if (this.#adjacencyStale) this.buildAdjacency(CHANNEL_GONE | CHANNEL_UNROUTABLE | CHANNEL_SPENT);
+    this.#adjacencyStale = false;
+    return this;
+  }
+
+  /** For a graph whose tables, adjacency included, were read from a snapshot. */
+  adjacencyIsFresh(): void {
+    this.#adjacencyStale = false;
+  }
+
+  /** A copy without the slots of channels that are gone and of nodes without channels. */
+  compact(): Graph {
+    const fresh = new Graph();
+    for (let c = 0; c < this.channels; c++) {
+      if (((this.channelFlags[c] as number) & CHANNEL_GONE) !== 0) continue;
+      const [a, b] = [this.node1[c] as number, this.node2[c] as number];
+      const copy = fresh.addChannel({
+        scid: this.scidOf(c),
+        a: this.nodeIds.subarray(33 * a, 33 * a + 33),
+        b: this.nodeIds.subarray(33 * b, 33 * b + 33),
+        capacityMsat: this.capacityMsat[c] as number,
+        flags: this.channelFlags[c] as number,
+      });
+      fresh.copyEdge(this, 2 * c, 2 * copy);
+      fresh.copyEdge(this, 2 * c + 1, 2 * copy + 1);
+      for (const node of [a, b]) {
+        const to = fresh.findNode(this.nodeIds.subarray(33 * node, 33 * node + 33));
+        fresh.nodeTimestamp[to] = this.nodeTimestamp[node] as number;
+        fresh.nodeFlags[to] = this.nodeFlags[node] as number;
+      }
+    }
+    fresh.changes = this.changes;
+    return fresh;
+  }
+}

@@ -1,0 +1,118 @@
+import { type Bytes, toHex } from '../../base/bytes.ts';
+import { passes, type TimestampFilter, type Told } from '../../bolt/gossip/answer.ts';
+import { WANT_ALL, WANT_ANNOUNCEMENT, WANT_NODE_1, WANT_NODE_2, WANT_UPDATE_1, WANT_UPDATE_2 } from '../../bolt/gossip/sync.ts';
+import { CHANNEL_GONE, CHANNEL_SPENT, EDGE_KNOWN, type Graph } from '../../bolt/route/graph.ts';
+import type { Message, MessageNamed } from '../../bolt/wire/message.ts';
+import type { GraphDatabase } from './database.ts';
+import { decoded } from './relay.ts';
+
+/** What we tell peers that ask, read from the graph and the database. */
+export class Answers {
+  readonly #graph: Graph;
+  readonly #database: GraphDatabase;
+  #sorted: BigUint64Array = new BigUint64Array(0);
+  #sortedAt = -1;
+
+  constructor(graph: Graph, database: GraphDatabase) {
+    this.#graph = graph;
+    this.#database = database;
+  }
+
+  /** The channels of the blocks asked for, in ascending order. */
+  inRange(query: MessageNamed<'query_channel_range'>): readonly Told[] {
+    const scids = this.#scids();
+    const graph = this.#graph;
+    const first = BigInt(query.firstBlocknum) << 40n;
+    const end = (BigInt(query.firstBlocknum) + BigInt(query.numberOfBlocks)) << 40n;
+    const told: Told[] = [];
+    for (let i = lowerBound(scids, first); i < scids.length; i++) {
+      const scid = scids[i] as bigint;
+      if (scid >= end) break;
+      const channel = graph.findChannel(scid);
+      if (channel === -1) continue;
+      const of = (table: Uint32Array): { node1: number; node2: number } => ({
+        node1: table[2 * channel] as number,
+        node2: table[2 * channel + 1] as number,
+      });
+      told.push({ scid, timestamps: of(graph.timestamp), checksums: of(graph.checksum) });
+    }
+    return told;
+  }
+
+  /** What is asked of each known channel; node announcements behind their channel, each once. */
+  *channels(scids: readonly bigint[], flags: readonly number[] | null): IterableIterator<Message> {
+    const nodesSent = new Set<string>();
+    for (let i = 0; i < scids.length; i++) {
+      const wanted = flags?.[i] ?? WANT_ALL;
+      const channel = this.#graph.findChannel(scids[i] as bigint);
+      if (channel === -1 || ((this.#graph.channelFlags[channel] as number) & CHANNEL_SPENT) !== 0) continue;
+      const rows = this.#database.channel(scids[i] as bigint);
+      if (rows === null) continue;
+      const due: Bytes[] = [];
+      if ((wanted & WANT_ANNOUNCEMENT) !== 0) due.push(rows.announcement);
+      if ((wanted & WANT_UPDATE_1) !== 0 && rows.updates[0] !== null) due.push(rows.updates[0]);
+      if ((wanted & WANT_UPDATE_2) !== 0 && rows.updates[1] !== null) due.push(rows.updates[1]);
+      if ((wanted & WANT_NODE_1) !== 0) this.#node(this.#graph.node1[channel] as number, nodesSent, due);
+      if ((wanted & WANT_NODE_2) !== 0) this.#node(this.#graph.node2[channel] as number, nodesSent, due);
+      yield* decoded(due);
+    }
+  }
+
+  #node(node: number, sent: Set<string>, due: Bytes[]): void {
+    if (this.#graph.nodeTimestamp[node] === 0) return;
+    const id = this.#graph.nodeIdOf(node);
+    const key = toHex(id);
+    if (sent.has(key)) return;
+    sent.add(key);
+    const announcement = this.#database.node(id);
+    if (announcement !== null) due.push(announcement);
+  }
+
+  /** Everything whose timestamp passes a filter: announcement, updates, then the channel's nodes. */
+  *since(filter: TimestampFilter): IterableIterator<Message> {
+    const graph = this.#graph;
+    const nodesSent = new Set<string>();
+    for (let channel = 0; channel < graph.channels; channel++) {
+      if (((graph.channelFlags[channel] as number) & (CHANNEL_GONE | CHANNEL_SPENT)) !== 0) continue;
+      const fresh = [2 * channel, 2 * channel + 1].filter(
+        (edge) => ((graph.edgeFlags[edge] as number) & EDGE_KNOWN) !== 0 && passes(filter, graph.timestamp[edge] as number),
+      );
+      const nodes = [graph.node1[channel] as number, graph.node2[channel] as number].filter(
+        (node) => graph.nodeTimestamp[node] !== 0 && passes(filter, graph.nodeTimestamp[node] as number),
+      );
+      if (fresh.length === 0 && nodes.length === 0) continue;
+      const rows = this.#database.channel(graph.scidOf(channel));
+      if (rows === null) continue;
+      const due: Bytes[] = [];
+      if (fresh.length > 0) due.push(rows.announcement);
+      for (const edge of fresh) {
+        const update = rows.updates[(edge & 1) as 0 | 1];
+        if (update !== null) due.push(update);
+      }
+      for (const node of nodes) this.#node(node, nodesSent, due);
+      yield* decoded(due);
+    }
+  }
+
+  #scids(): BigUint64Array {
+    if (this.#sortedAt === this.#graph.changes) return this.#sorted;
+    const graph = this.#graph;
+    const all = new BigUint64Array(graph.liveChannels);
+    let count = 0;
+    for (let channel = 0; channel < graph.channels; channel++)
+      if (((graph.channelFlags[channel] as number) & (CHANNEL_GONE | CHANNEL_SPENT)) === 0) all[count++] = graph.scidOf(channel);
+    this.#sorted = all.subarray(0, count).sort();
+    this.#sortedAt = graph.changes;
+    return this.#sorted;
+  }
+}
+
+function lowerBound(sorted: BigUint64Array, value: bigint): number {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((sorted[middle] as bigint) < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,225 @@
+import { rmSync } from 'node:fs';
+import Database from 'better-sqlite3';
+import type { Bytes } from '../../base/bytes.ts';
+import { policyOfUpdate, readGossip } from '../../bolt/gossip/raw.ts';
+import { CHANNEL_SPENT, CHANNEL_UNROUTABLE, Graph, NODE_UNROUTABLE } from '../../bolt/route/graph.ts';
+import { unassignedRequired } from '../../bolt/wire/features.ts';
+
+const VERSION = 1;
+const SCHEMA = `
+CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE channel (scid INTEGER PRIMARY KEY, message BLOB NOT NULL, capacity INTEGER NOT NULL, txid BLOB, spent_height INTEGER) STRICT;
+CREATE INDEX channel_txid ON channel (txid) WHERE txid IS NOT NULL;
+CREATE INDEX channel_spent ON channel (spent_height) WHERE spent_height IS NOT NULL;
+CREATE TABLE update1 (scid INTEGER PRIMARY KEY, message BLOB NOT NULL) STRICT;
+CREATE TABLE update2 (scid INTEGER PRIMARY KEY, message BLOB NOT NULL) STRICT;
+CREATE TABLE node (id BLOB PRIMARY KEY, message BLOB NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO meta VALUES ('generation', 0);
+`;
+
+type Write =
+  | { readonly kind: 'channel'; readonly scid: bigint; readonly message: Bytes; readonly capacitySat: number; readonly txid: Bytes | null }
+  | { readonly kind: 'update'; readonly scid: bigint; readonly direction: 0 | 1; readonly message: Bytes }
+  | { readonly kind: 'node'; readonly id: Bytes; readonly message: Bytes }
+  | { readonly kind: 'spent'; readonly scid: bigint; readonly height: number }
+  | { readonly kind: 'remove'; readonly scid: bigint };
+
+/** Rows of a channel: its announcement and the newest update of each direction. */
+export interface ChannelRows {
+  readonly announcement: Bytes;
+  readonly updates: readonly [Bytes | null, Bytes | null];
+}
+
+type Statements = Readonly<
+  Record<
+    | 'channel'
+    | 'update0'
+    | 'update1'
+    | 'node'
+    | 'spent'
+    | 'removeChannel'
+    | 'remove0'
+    | 'remove1'
+    | 'get'
+    | 'get0'
+    | 'get1'
+    | 'getNode'
+    | 'byTxid'
+    | 'longSpent',
+    Database.Statement
+  >
+>;
+
+const signed = (scid: bigint): bigint => BigInt.asIntN(64, scid);
+
+/**
+ * `graph.db`: gossip as received. It may be lost without cost, so it is written without waiting for the disk, and made anew when it is damaged
+ * or of another version. Writes wait in memory until `flush`.
+ */
+export class GraphDatabase {
+  readonly path: string;
+  #database: Database.Database;
+  #statements: Statements;
+  #pending: Write[] = [];
+
+  constructor(path: string) {
+    this.path = path;
+    this.#database = openOrReplace(path);
+    this.#statements = prepare(this.#database);
+  }
+
+  /** Changes with every flush that wrote: tells whether a snapshot is of this content. */
+  get generation(): number {
+    return Number(this.#database.prepare(`SELECT value FROM meta WHERE key = 'generation'`).pluck().get());
+  }
+  get pendingWrites(): number {
+    return this.#pending.length;
+  }
+
+  write(write: Write): void {
+    this.#pending.push(write);
+  }
+
+  /** Writes what waits, in one transaction. */
+  flush(): void {
+    if (this.#pending.length === 0) return;
+    const writes = this.#pending;
+    this.#pending = [];
+    this.#database.transaction(() => {
+      for (const write of writes) this.#apply(write);
+      this.#database.exec(`UPDATE meta SET value = value + 1 WHERE key = 'generation'`);
+    })();
+  }
+
+  #apply(write: Write): void {
+    const run = this.#statements;
+    switch (write.kind) {
+      case 'channel':
+        run.channel.run(signed(write.scid), write.message, write.capacitySat, write.txid);
+        return;
+      case 'update':
+        (write.direction === 0 ? run.update0 : run.update1).run(signed(write.scid), write.message);
+        return;
+      case 'node':
+        run.node.run(write.id, write.message);
+        return;
+      case 'spent':
+        run.spent.run(write.height, signed(write.scid));
+        return;
+      case 'remove':
+        for (const statement of [run.removeChannel, run.remove0, run.remove1]) statement.run(signed(write.scid));
+        return;
+    }
+  }
+
+  channel(scid: bigint): ChannelRows | null {
+    this.flush();
+    const announcement = this.#statements.get.get(signed(scid)) as Bytes | undefined;
+    if (announcement === undefined) return null;
+    const update = (statement: Database.Statement): Bytes | null => (statement.get(signed(scid)) as Bytes | undefined) ?? null;
+    return { announcement, updates: [update(this.#statements.get0), update(this.#statements.get1)] };
+  }
+
+  node(id: Bytes): Bytes | null {
+    this.flush();
+    return (this.#statements.getNode.get(id) as Bytes | undefined) ?? null;
+  }
+
+  /** Channels whose funding transaction this is. */
+  channelsOf(txid: Bytes): readonly bigint[] {
+    this.flush();
+    return (this.#statements.byTxid.all(txid) as bigint[]).map((scid) => BigInt.asUintN(64, scid));
+  }
+
+  /** Channels whose output was spent at `height` or before. */
+  spentUntil(height: number): readonly bigint[] {
+    this.flush();
+    return (this.#statements.longSpent.all(height) as bigint[]).map((scid) => BigInt.asUintN(64, scid));
+  }
+
+  /** The graph of all rows. What does not parse is left out. */
+  loadGraph(): Graph {
+    this.flush();
+    const graph = new Graph();
+    const rows = (sql: string): IterableIterator<unknown[]> => this.#database.prepare(sql).raw().iterate() as IterableIterator<unknown[]>;
+    for (const [message, capacity, spent] of rows('SELECT message, capacity, spent_height FROM channel ORDER BY scid')) {
+      const read = readGossip(message as Bytes);
+      if (read?.kind !== 'channel_announcement') continue;
+      const unroutable = unassignedRequired(read.features).length > 0 ? CHANNEL_UNROUTABLE : 0;
+      const flags = unroutable | (spent === null ? 0 : CHANNEL_SPENT);
+      graph.addChannel({ scid: read.scid, a: read.nodeId1, b: read.nodeId2, capacityMsat: Number(capacity) * 1000, flags });
+    }
+    for (const table of ['update1', 'update2']) {
+      for (const [message] of rows(`SELECT message FROM ${table}`)) {
+        const read = readGossip(message as Bytes);
+        if (read?.kind !== 'channel_update') continue;
+        const channel = graph.findChannel(read.scid);
+        if (channel !== -1) graph.setPolicy(2 * channel + read.direction, policyOfUpdate(read.bytes));
+      }
+    }
+    for (const [message] of rows('SELECT message FROM node')) {
+      const read = readGossip(message as Bytes);
+      if (read?.kind !== 'node_announcement') continue;
+      const node = graph.findNode(read.nodeId);
+      const flags = unassignedRequired(read.features).length > 0 ? NODE_UNROUTABLE : 0;
+      if (node !== -1) graph.setNode(node, { timestamp: read.timestamp, flags });
+    }
+    return graph;
+  }
+
+  close(): void {
+    this.flush();
+    this.#database.close();
+  }
+}
+
+function openOrReplace(path: string): Database.Database {
+  try {
+    return openDatabase(path);
+  } catch {
+    for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true });
+    return openDatabase(path);
+  }
+}
+
+function openDatabase(path: string): Database.Database {
+  const database = new Database(path);
+  try {
+    database.defaultSafeIntegers(true);
+    database.pragma('journal_mode = WAL');
+    database.pragma('synchronous = OFF');
+    database.pragma('cache_size = -8000');
+    const version = Number(database.pragma('user_version', { simple: true }));
+    if (version === 0) {
+      database.transaction(() => {
+        database.exec(SCHEMA);
+        database.pragma(`user_version = ${VERSION}`);
+      })();
+    } else if (version !== VERSION) throw new Error(`graph.db of version ${version}`);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function prepare(database: Database.Database): Statements {
+  const put = (table: string): Database.Statement => database.prepare(`INSERT OR REPLACE INTO ${table} VALUES (?, ?)`);
+  const get = (sql: string): Database.Statement => database.prepare(sql).pluck();
+  return {
+    channel: database.prepare('INSERT OR REPLACE INTO channel VALUES (?, ?, ?, ?, NULL)'),
+    update0: put('update1'),
+    update1: put('update2'),
+    node: put('node'),
+    spent: database.prepare('UPDATE channel SET spent_height = ? WHERE scid = ?'),
+    removeChannel: database.prepare('DELETE FROM channel WHERE scid = ?'),
+    remove0: database.prepare('DELETE FROM update1 WHERE scid = ?'),
+    remove1: database.prepare('DELETE FROM update2 WHERE scid = ?'),
+    get: get('SELECT message FROM channel WHERE scid = ?'),
+    get0: get('SELECT message FROM update1 WHERE scid = ?'),
+    get1: get('SELECT message FROM update2 WHERE scid = ?'),
+    getNode: get('SELECT message FROM node WHERE id = ?'),
+    byTxid: get('SELECT scid FROM channel WHERE txid = ?'),
+    longSpent: get('SELECT scid FROM channel WHERE spent_height <= ?'),
+  };
+}

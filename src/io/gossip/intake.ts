@@ -1,0 +1,284 @@
+// What comes in is checked in the order of BOLT 7, cheapest first: form, chain, age, then signatures, then the funding output; what passes goes
+// into the graph and the database. Messages are applied in the order in which they came.
+import { type Bytes, compare, equal } from '../../base/bytes.ts';
+import type { NodeId } from '../../base/ids.ts';
+import {
+  addressesAreWellFormed,
+  policyOfUpdate,
+  type RawChannelAnnouncement,
+  type RawChannelUpdate,
+  type RawGossip,
+  readGossip,
+  sameUpdateBody,
+} from '../../bolt/gossip/raw.ts';
+import { CHANNEL_UNROUTABLE, type Graph, NODE_UNROUTABLE } from '../../bolt/route/graph.ts';
+import { unassignedRequired } from '../../bolt/wire/features.ts';
+import type { GraphDatabase } from './database.ts';
+import type { Funding, FundingCheck } from './funding.ts';
+import type { Verifier, VerifyJob } from './verifier.ts';
+
+/** Who sent it: a peer's link, or we ourselves (no check of signatures or age), or a file. */
+export type Origin =
+  | { readonly kind: 'peer'; readonly link: number; readonly peer: NodeId }
+  | { readonly kind: 'own' }
+  | { readonly kind: 'file' };
+
+/** Why a message was not taken. The names are counted and shown. */
+export type Refusal =
+  | 'malformed'
+  | 'wrong_chain'
+  | 'duplicate'
+  | 'stale'
+  | 'future'
+  | 'unknown_channel'
+  | 'unknown_node'
+  | 'contradicting'
+  | 'bad_order'
+  | 'bad_signature'
+  | 'bad_address'
+  | 'bad_funding'
+  | 'full'
+  | 'overflow'
+  | 'rate_limited';
+
+export interface Accepted {
+  readonly message: RawGossip;
+  readonly origin: Origin;
+}
+
+export interface IntakeOptions {
+  readonly chainHash: Bytes;
+  readonly graph: Graph;
+  readonly database: GraphDatabase;
+  readonly verifier: Verifier;
+  /** null: funding outputs are assumed to be valid. */
+  readonly funding: FundingCheck | null;
+  now(): number;
+  onAccepted(accepted: Accepted): void;
+  onRefused(refusal: Refusal, message: RawGossip | null, origin: Origin): void;
+}
+
+interface Item extends VerifyJob {
+  readonly origin: Origin;
+}
+
+/** BOLT 7: pruning is for channels whose newest update is older than two weeks. */
+export const STALE_SECONDS = 14 * 86_400;
+const FUTURE_SECONDS = 86_400;
+const BATCH = 512;
+const BATCHES_IN_FLIGHT = 4;
+/** Messages that may wait for verification: about 20 MB. */
+const MAX_WAITING = 50_000;
+/** Ten times today's main network. */
+const MAX_CHANNELS = 500_000;
+
+export class Intake {
+  readonly #options: IntakeOptions;
+  #queue: Item[] = [];
+  /** Announced, not yet applied: whose updates must already be verified. */
+  readonly #pendingChannels = new Map<bigint, RawChannelAnnouncement>();
+  readonly #pendingNodes = new Map<string, number>();
+  #flying = 0;
+  #applied: Promise<void> = Promise.resolve();
+  #idle: (() => void)[] = [];
+  #scheduled = false;
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+  }
+
+  /** Messages that are not applied yet. */
+  get waiting(): number {
+    return this.#queue.length + this.#flying * BATCH;
+  }
+
+  /** Resolves when everything that was submitted is applied or refused. */
+  idle(): Promise<void> {
+    if (this.#queue.length === 0 && this.#flying === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Takes one message as received. Returns whether it was queued. */
+  submit(bytes: Bytes, origin: Origin): boolean {
+    const message = readGossip(bytes);
+    if (message === null) return this.#refuse('malformed', null, origin);
+    const refusal = this.#precheck(message, origin);
+    if (refusal !== null) return this.#refuse(refusal, message, origin);
+    if (origin.kind === 'own') {
+      this.#apply({ message, updateKey: null, origin }, null);
+      return true;
+    }
+    if (this.#queue.length >= MAX_WAITING) return this.#refuse('overflow', message, origin);
+    this.#queue.push({ message, updateKey: message.kind === 'channel_update' ? this.#signer(message) : null, origin });
+    if (message.kind === 'channel_announcement') this.#expect(message);
+    this.#schedule();
+    return true;
+  }
+
+  #refuse(refusal: Refusal, message: RawGossip | null, origin: Origin): false {
+    this.#options.onRefused(refusal, message, origin);
+    return false;
+  }
+
+  #expect(message: RawChannelAnnouncement): void {
+    this.#pendingChannels.set(message.scid, message);
+    for (const id of [message.nodeId1, message.nodeId2]) {
+      const key = textOf(id);
+      this.#pendingNodes.set(key, (this.#pendingNodes.get(key) ?? 0) + 1);
+    }
+  }
+
+  #expectNoMore(message: RawChannelAnnouncement): void {
+    if (!this.#pendingChannels.delete(message.scid)) return;
+    for (const id of [message.nodeId1, message.nodeId2]) {
+      const key = textOf(id);
+      const left = (this.#pendingNodes.get(key) ?? 1) - 1;
+      if (left === 0) this.#pendingNodes.delete(key);
+      else this.#pendingNodes.set(key, left);
+    }
+  }
+
+  #precheck(message: RawGossip, origin: Origin): Refusal | null {
+    const { graph, chainHash } = this.#options;
+    switch (message.kind) {
+      case 'channel_announcement': {
+        // BOLT 7: "if the specified chain_hash is unknown to the receiver: MUST ignore the message"
+        if (!equal(message.chainHash, chainHash)) return 'wrong_chain';
+        if (compare(message.nodeId1, message.nodeId2) >= 0) return 'bad_order';
+        const known = graph.findChannel(message.scid);
+        if (known !== -1) {
+          const same =
+            equal(graph.nodeIdOf(graph.node1[known] as number), message.nodeId1) &&
+            equal(graph.nodeIdOf(graph.node2[known] as number), message.nodeId2);
+          return same ? 'duplicate' : 'contradicting';
+        }
+        if (this.#pendingChannels.has(message.scid)) return 'duplicate';
+        return graph.liveChannels + this.#pendingChannels.size >= MAX_CHANNELS ? 'full' : null;
+      }
+      case 'channel_update':
+        return this.#precheckUpdate(message, origin);
+      case 'node_announcement': {
+        const node = graph.findNode(message.nodeId);
+        // BOLT 7: "if node_id is NOT previously known from a channel_announcement message ... SHOULD ignore the message"
+        if (node === -1) return this.#pendingNodes.has(textOf(message.nodeId)) ? null : 'unknown_node';
+        if (message.timestamp <= (graph.nodeTimestamp[node] as number))
+          return message.timestamp === graph.nodeTimestamp[node] ? 'duplicate' : 'stale';
+        return message.timestamp > this.#options.now() + FUTURE_SECONDS && origin.kind !== 'own' ? 'future' : null;
+      }
+    }
+  }
+
+  #precheckUpdate(message: RawChannelUpdate, origin: Origin): Refusal | null {
+    const { graph, chainHash, database } = this.#options;
+    if (!equal(message.chainHash, chainHash)) return 'wrong_chain';
+    const channel = graph.findChannel(message.scid);
+    if (channel === -1 && !this.#pendingChannels.has(message.scid)) return 'unknown_channel';
+    if (origin.kind === 'own') return null;
+    const now = this.#options.now();
+    if (message.timestamp > now + FUTURE_SECONDS) return 'future';
+    if (message.timestamp < now - STALE_SECONDS) return 'stale';
+    if (channel === -1) return null;
+    const last = graph.timestamp[2 * channel + message.direction] as number;
+    if (message.timestamp > last) return null;
+    if (message.timestamp < last) return 'stale';
+    const stored = database.channel(message.scid)?.updates[message.direction] ?? null;
+    return stored === null || sameUpdateBody(stored, message.bytes) ? 'duplicate' : 'contradicting';
+  }
+
+  /** BOLT 7: "node_id_1 if the least-significant bit of flags is 0 or node_id_2 otherwise". */
+  #signer(message: RawChannelUpdate): Bytes | null {
+    const { graph } = this.#options;
+    const channel = graph.findChannel(message.scid);
+    if (channel !== -1) return graph.nodeIdOf(graph.sourceOf(2 * channel + message.direction));
+    const pending = this.#pendingChannels.get(message.scid);
+    if (pending === undefined) return null;
+    return message.direction === 0 ? pending.nodeId1 : pending.nodeId2;
+  }
+
+  /** Batches start at the end of the turn, so that what arrives together is verified together. */
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      while (this.#queue.length > 0 && this.#flying < BATCHES_IN_FLIGHT) this.#start(this.#queue.splice(0, BATCH));
+    });
+  }
+
+  #start(batch: readonly Item[]): void {
+    this.#flying++;
+    const { verifier } = this.#options;
+    const checked = verifier.verify(batch).then(async (valid) => ({ valid, funded: await this.#checkFunding(batch, valid) }));
+    this.#applied = this.#applied.then(async () => {
+      const { valid, funded } = await checked;
+      batch.forEach((item, i) => {
+        this.#finish(item, valid[i] === true, funded.get(item) ?? null);
+      });
+      this.#flying--;
+      if (this.#queue.length > 0) this.#schedule();
+      else if (this.#flying === 0) for (const resolve of this.#idle.splice(0)) resolve();
+    });
+  }
+
+  async #checkFunding(batch: readonly Item[], valid: readonly boolean[]): Promise<ReadonlyMap<Item, Funding>> {
+    const { funding } = this.#options;
+    const results = new Map<Item, Funding>();
+    if (funding === null) return results;
+    await Promise.all(
+      batch.map(async (item, i) => {
+        if (valid[i] === true && item.message.kind === 'channel_announcement') results.set(item, await funding.check(item.message));
+      }),
+    );
+    return results;
+  }
+
+  #finish(item: Item, isValid: boolean, funding: Funding | null): void {
+    const { message, origin } = item;
+    if (message.kind === 'channel_announcement') this.#expectNoMore(message);
+    if (!isValid) {
+      this.#refuse('bad_signature', message, origin);
+      return;
+    }
+    if (funding !== null && funding.kind !== 'confirmed') {
+      this.#refuse(funding.kind === 'invalid' ? 'bad_funding' : 'overflow', message, origin);
+      return;
+    }
+    // The graph may have changed since it was queued.
+    const refusal = this.#precheck(message, origin);
+    if (refusal !== null) this.#refuse(refusal, message, origin);
+    else this.#apply(item, funding);
+  }
+
+  #apply({ message, origin }: Item, funding: Funding | null): void {
+    const { graph, database } = this.#options;
+    switch (message.kind) {
+      case 'channel_announcement': {
+        const flags = unassignedRequired(message.features).length > 0 ? CHANNEL_UNROUTABLE : 0;
+        const capacitySat = funding?.kind === 'confirmed' ? Number(funding.capacity) : 0;
+        graph.addChannel({ scid: message.scid, a: message.nodeId1, b: message.nodeId2, capacityMsat: 1000 * capacitySat, flags });
+        const txid = funding?.kind === 'confirmed' ? funding.txid : null;
+        database.write({ kind: 'channel', scid: message.scid, message: message.bytes, capacitySat, txid });
+        break;
+      }
+      case 'channel_update':
+        graph.setPolicy(2 * graph.findChannel(message.scid) + message.direction, policyOfUpdate(message.bytes));
+        database.write({ kind: 'update', scid: message.scid, direction: message.direction, message: message.bytes });
+        break;
+      case 'node_announcement': {
+        if (!addressesAreWellFormed(message)) {
+          this.#refuse('bad_address', message, origin);
+          return;
+        }
+        const flags = unassignedRequired(message.features).length > 0 ? NODE_UNROUTABLE : 0;
+        graph.setNode(graph.findNode(message.nodeId), { timestamp: message.timestamp, flags });
+        database.write({ kind: 'node', id: message.nodeId, message: message.bytes });
+        break;
+      }
+    }
+    this.#options.onAccepted({ message, origin });
+  }
+}
+
+function textOf(id: Bytes): string {
+  return String.fromCharCode(...id);
+}

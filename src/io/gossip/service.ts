@@ -1,0 +1,387 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Bytes, equal, toHex } from '../../base/bytes.ts';
+import type { NodeId } from '../../base/ids.ts';
+import type { UnixTime } from '../../base/units.ts';
+import { NETWORK_PARAMS, type Network } from '../../bitcoin/network.ts';
+import { txId } from '../../bitcoin/tx.ts';
+import { rangeReplies } from '../../bolt/gossip/answer.ts';
+import { decodeFlags, decodeScids } from '../../bolt/gossip/encoding.ts';
+import { readGossip } from '../../bolt/gossip/raw.ts';
+import { DEFAULT_COSTS } from '../../bolt/route/cost.ts';
+import { Graph } from '../../bolt/route/graph.ts';
+import { planRoutes } from '../../bolt/route/plan.ts';
+import { Searcher } from '../../bolt/route/search.ts';
+import { encodeMessage, type Message, type MessageNamed } from '../../bolt/wire/message.ts';
+import type { BlockInput, NodeEffect, Planner } from '../../node/types.ts';
+import type { ChainSource } from '../chain/source.ts';
+import { Answers } from './answers.ts';
+import { GraphDatabase } from './database.ts';
+import { fundingCheck } from './funding.ts';
+import { type Accepted, Intake, type Origin, type Refusal } from './intake.ts';
+import { GossipPeer } from './peer.ts';
+import { Relay } from './relay.ts';
+import { SyncKeeper } from './sync-keeper.ts';
+import { inlineVerifier, type Verifier } from './verifier.ts';
+
+export type GossipEffect = Extract<NodeEffect, { kind: 'gossip' | 'announce' | 'peer_ready' | 'peer_gone' }>;
+
+/** The owner of the graph. Nothing here throws because of what a peer, a file or the chain says. */
+export interface GossipService {
+  /** Routes over the present graph, own channels and hints. Synchronous. */
+  readonly plan: Planner;
+  handle(effect: GossipEffect): void;
+  /** A connected block: outpoints spent in it close channels. */
+  block(input: BlockInput): void;
+  /** About once a second. */
+  tick(now: UnixTime): void;
+  status(): GossipStatus;
+  /** Learns what the connected peers know, at once. Resolves with true when a peer was asked to the end, false at the time limit. */
+  sync(timeoutMs: number): Promise<boolean>;
+  /** The graph, loaded when it was not yet. It changes under the reader. */
+  graph(): Graph;
+  close(): Promise<void>;
+}
+
+export interface GossipStatus {
+  readonly nodes: number;
+  readonly channels: number;
+  readonly updates: number;
+  /** A peer was asked for all it knows, and answered. */
+  readonly synced: boolean;
+  readonly peers: number;
+  /** Messages that wait to be verified. */
+  readonly waiting: number;
+  readonly accepted: number;
+  readonly refused: Readonly<Partial<Record<Refusal, number>>>;
+}
+
+export interface GossipOptions {
+  /** Where `graph.db` stands; made when first written. */
+  readonly directory: string;
+  readonly network: Network;
+  readonly nodeId: NodeId;
+  send(link: number, peer: NodeId, message: Message): void;
+  /** A peer that breaks the rules. */
+  punish(link: number, peer: NodeId, why: string): void;
+  now(): UnixTime;
+  /** Where funding outputs are looked up; null: they are assumed to be valid. */
+  readonly chain: ChainSource | null;
+  log(level: 'debug' | 'info' | 'warn' | 'error', text: string): void;
+  /** Unsent bytes of a link: gossip waits while there are many. */
+  backlog?(link: number): number;
+  /** Seconds between two batches of relayed gossip; 60, and 1 on regtest. */
+  readonly relaySeconds?: number;
+}
+
+const RELAY_SECONDS = 60;
+const FORGIVE_SECONDS = 600;
+/** BOLT 7: a spent channel is forgotten after 72 blocks, because the spend may have been a splice. */
+const FORGET_AFTER_BLOCKS = 72;
+const FLUSH_AT = 5_000;
+
+export async function openGossip(options: GossipOptions): Promise<GossipService> {
+  return new Service(options);
+}
+
+interface Loaded {
+  readonly graph: Graph;
+  readonly database: GraphDatabase;
+  readonly intake: Intake;
+  readonly answers: Answers;
+}
+
+class Service implements GossipService {
+  readonly #options: GossipOptions;
+  readonly #chainHash: Bytes;
+  readonly #peers = new Map<number, GossipPeer>();
+  readonly #relay = new Relay();
+  readonly #keeper: SyncKeeper;
+  readonly #searcher = new Searcher();
+  readonly #verifier: Verifier = inlineVerifier();
+  readonly #refused: Partial<Record<Refusal, number>> = {};
+  #accepted = 0;
+  #loaded: Loaded | null = null;
+  /** Blocks that came before the graph was needed. */
+  #blocks: BlockInput[] = [];
+  #lastRelay = 0;
+  #lastForgiven = 0;
+  #closed = false;
+
+  constructor(options: GossipOptions) {
+    this.#options = options;
+    this.#chainHash = NETWORK_PARAMS[options.network].chainHash;
+    this.#keeper = new SyncKeeper({ chainHash: this.#chainHash, peers: this.#peers, log: options.log });
+  }
+
+  readonly plan: Planner = (query) => {
+    const options = { self: this.#options.nodeId, model: DEFAULT_COSTS, searcher: this.#searcher };
+    // A direct channel or a hint from our peer needs no graph, and reading one costs more than such a payment.
+    const direct = this.#loaded === null ? planRoutes(query, { ...options, graph: EMPTY_GRAPH }) : null;
+    const found = direct?.ok === true ? direct : planRoutes(query, { ...options, graph: this.#load().graph });
+    return found;
+  };
+
+  handle(effect: GossipEffect): void {
+    if (this.#closed) return;
+    switch (effect.kind) {
+      case 'peer_ready':
+        this.#peerReady(effect);
+        return;
+      case 'peer_gone':
+        this.#peerGone(effect.link);
+        return;
+      case 'announce':
+        this.#load().intake.submit(encodeMessage(effect.message), { kind: 'own' });
+        this.#relay.flush(this.#peers.values());
+        return;
+      case 'gossip':
+        this.#gossip(effect);
+        return;
+    }
+  }
+
+  block(input: BlockInput): void {
+    if (this.#closed) return;
+    if (this.#loaded === null) {
+      this.#blocks.push(input);
+      return;
+    }
+    this.#connect(input, this.#loaded);
+  }
+
+  tick(now: UnixTime): void {
+    if (this.#closed) return;
+    this.#keeper.tick(now);
+    if (now - this.#lastForgiven >= FORGIVE_SECONDS) {
+      this.#lastForgiven = now;
+      for (const peer of this.#peers.values()) peer.forgive();
+    }
+    const every = this.#options.relaySeconds ?? (this.#options.network === 'regtest' ? 1 : RELAY_SECONDS);
+    if (now - this.#lastRelay >= every) {
+      this.#lastRelay = now;
+      this.#relay.flush(this.#peers.values());
+    }
+    this.#loaded?.database.flush();
+  }
+
+  status(): GossipStatus {
+    const { graph, intake } = this.#load();
+    let updates = 0;
+    for (let edge = 0; edge < 2 * graph.channels; edge++) updates += (graph.edgeFlags[edge] as number) & 1;
+    return {
+      nodes: graph.nodes,
+      channels: graph.liveChannels,
+      updates,
+      synced: this.#keeper.synced,
+      peers: this.#peers.size,
+      waiting: intake.waiting,
+      accepted: this.#accepted,
+      refused: { ...this.#refused },
+    };
+  }
+
+  async sync(timeoutMs: number): Promise<boolean> {
+    this.#load();
+    const asked = await this.#keeper.syncNow(this.#options.now(), timeoutMs);
+    await this.#load().intake.idle();
+    return asked;
+  }
+
+  graph(): Graph {
+    return this.#load().graph;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    // Blocks that nobody needed the graph for still close channels.
+    if (this.#blocks.length > 0 && this.#loaded === null) this.#load();
+    await this.#loaded?.intake.idle();
+    this.#closed = true;
+    for (const peer of this.#peers.values()) peer.leave();
+    this.#peers.clear();
+    this.#keeper.close();
+    await this.#verifier.close();
+    this.#loaded?.database.close();
+  }
+
+  #load(): Loaded {
+    if (this.#loaded !== null) return this.#loaded;
+    const options = this.#options;
+    mkdirSync(options.directory, { recursive: true, mode: 0o700 });
+    const database = new GraphDatabase(join(options.directory, 'graph.db'));
+    const graph = database.loadGraph();
+    const intake = new Intake({
+      chainHash: this.#chainHash,
+      graph,
+      database,
+      verifier: this.#verifier,
+      funding: options.chain === null ? null : fundingCheck(options.chain),
+      now: () => options.now(),
+      onAccepted: (accepted) => this.#onAccepted(accepted),
+      onRefused: (refusal, _message, origin) => this.#onRefused(refusal, origin),
+    });
+    this.#loaded = { graph, database, intake, answers: new Answers(graph, database) };
+    this.#keeper.graph = graph;
+    for (const input of this.#blocks.splice(0)) this.#connect(input, this.#loaded);
+    return this.#loaded;
+  }
+
+  #onAccepted({ message, origin }: Accepted): void {
+    this.#accepted++;
+    if (origin.kind !== 'file') this.#relay.add(message, origin.kind === 'peer' ? origin.link : null);
+    const loaded = this.#loaded as Loaded;
+    if (loaded.database.pendingWrites >= FLUSH_AT) loaded.database.flush();
+    if (origin.kind === 'own' && message.kind === 'channel_announcement') void this.#lookUpOwn(message.bytes);
+  }
+
+  /** The capacity of an own channel, and the transaction whose spending closes it. */
+  async #lookUpOwn(announcement: Bytes): Promise<void> {
+    const message = readGossip(announcement);
+    if (this.#options.chain === null || message?.kind !== 'channel_announcement') return;
+    const funding = await fundingCheck(this.#options.chain).check(message);
+    if (this.#closed || funding.kind !== 'confirmed') return;
+    const { graph, database } = this.#load();
+    const channel = graph.findChannel(message.scid);
+    if (channel === -1) return;
+    graph.setCapacity(channel, 1000 * Number(funding.capacity));
+    database.write({
+      kind: 'channel',
+      scid: message.scid,
+      message: announcement,
+      capacitySat: Number(funding.capacity),
+      txid: funding.txid,
+    });
+  }
+
+  #onRefused(refusal: Refusal, origin: Origin): void {
+    this.#refused[refusal] = (this.#refused[refusal] ?? 0) + 1;
+    if (origin.kind !== 'peer') return;
+    const peer = this.#peers.get(origin.link);
+    if (peer?.blame(refusal) === true) this.#punish(peer, `gossip refused: ${refusal.replaceAll('_', ' ')}`);
+  }
+
+  #punish(peer: GossipPeer, why: string): void {
+    this.#options.log('info', `gossip of ${toHex(peer.peer)}: ${why}`);
+    this.#peerGone(peer.link);
+    this.#options.punish(peer.link, peer.peer, why);
+  }
+
+  #peerReady(effect: Extract<GossipEffect, { kind: 'peer_ready' }>): void {
+    const { link, peer, features } = effect;
+    const known = new GossipPeer({
+      link,
+      peer,
+      features,
+      chainHash: this.#chainHash,
+      choose: (offered) => this.#keeper.choose(offered, this.#options.now()),
+      readyAt: this.#options.now(),
+      send: (message) => this.#options.send(link, peer, message),
+      backlog: () => this.#options.backlog?.(link) ?? 0,
+    });
+    this.#peers.set(link, known);
+    this.#keeper.arrived(known, this.#options.now());
+  }
+
+  #peerGone(link: number): void {
+    const peer = this.#peers.get(link);
+    if (peer === undefined) return;
+    this.#peers.delete(link);
+    peer.leave();
+    this.#keeper.left(peer, this.#options.now());
+  }
+
+  #gossip(effect: Extract<GossipEffect, { kind: 'gossip' }>): void {
+    const peer = this.#peers.get(effect.link);
+    if (peer === undefined) return;
+    const { message } = effect;
+    switch (message.name) {
+      case 'channel_announcement':
+      case 'channel_update':
+      case 'node_announcement':
+        peer.sync.progress(this.#options.now());
+        this.#load().intake.submit(encodeMessage(message), { kind: 'peer', link: peer.link, peer: peer.peer });
+        return;
+      case 'reply_channel_range':
+      case 'reply_short_channel_ids_end': {
+        if (!equal(message.chainHash, this.#chainHash)) return;
+        this.#load();
+        const why = this.#keeper.reply(peer, message, this.#options.now());
+        if (why !== null) this.#punish(peer, why);
+        return;
+      }
+      case 'query_channel_range':
+      case 'query_short_channel_ids':
+      case 'gossip_timestamp_filter': {
+        const why = this.#answer(peer, message);
+        if (why !== null) this.#punish(peer, why);
+        return;
+      }
+      default:
+        return;
+    }
+  }
+
+  #answer(
+    peer: GossipPeer,
+    message: MessageNamed<'query_channel_range'> | MessageNamed<'query_short_channel_ids'> | MessageNamed<'gossip_timestamp_filter'>,
+  ): string | null {
+    const isOurs = equal(message.chainHash, this.#chainHash);
+    switch (message.name) {
+      case 'query_channel_range':
+        // BOLT 7: of an unknown chain we know nothing, and say so.
+        for (const reply of rangeReplies(message, isOurs ? this.#load().answers.inRange(message) : [])) peer.send(reply);
+        return null;
+      case 'query_short_channel_ids': {
+        const scids = decodeScids(message.encodedShortIds);
+        if (!scids.ok) return `query_short_channel_ids: ${scids.failure.message}`;
+        const record = message.tlvs.queryFlags;
+        const flags = record === undefined ? null : decodeFlags(record, scids.value.length);
+        if (flags !== null && !flags.ok) return `query_short_channel_ids: ${flags.failure.message}`;
+        // BOLT 7: "if it has not sent reply_short_channel_ids_end to a previously received query_short_channel_ids ... MAY close"
+        if (peer.answering) return 'a second query_short_channel_ids before the first was answered';
+        peer.answering = true;
+        peer.stream(this.#answerScids(peer, message, isOurs ? scids.value : [], flags?.value ?? null));
+        return null;
+      }
+      case 'gossip_timestamp_filter':
+        if (!isOurs) return null;
+        peer.filter = { first: message.firstTimestamp, range: message.timestampRange };
+        if (message.timestampRange > 0) peer.stream(this.#load().answers.since(peer.filter));
+        return null;
+    }
+  }
+
+  *#answerScids(
+    peer: GossipPeer,
+    query: MessageNamed<'query_short_channel_ids'>,
+    scids: readonly bigint[],
+    flags: readonly number[] | null,
+  ): IterableIterator<Message> {
+    if (scids.length > 0) yield* this.#load().answers.channels(scids, flags);
+    peer.answering = false;
+    const fullInformation = equal(query.chainHash, this.#chainHash) ? 1 : 0;
+    yield { name: 'reply_short_channel_ids_end', chainHash: query.chainHash, fullInformation, tlvs: {} };
+  }
+
+  #connect(input: BlockInput, { graph, database }: Loaded): void {
+    for (const tx of input.txs) {
+      for (const { prevout } of tx.inputs) {
+        for (const scid of database.channelsOf(prevout.txid)) {
+          if (Number(scid & 0xffffn) !== prevout.vout) continue;
+          const channel = graph.findChannel(scid);
+          if (channel !== -1) graph.markSpent(channel);
+          database.write({ kind: 'spent', scid, height: input.height });
+          this.#options.log('debug', `channel ${scid} was spent by ${toHex(txId(tx))}`);
+        }
+      }
+    }
+    for (const scid of database.spentUntil(input.height - FORGET_AFTER_BLOCKS)) {
+      const channel = graph.findChannel(scid);
+      if (channel !== -1) graph.removeChannel(channel);
+      database.write({ kind: 'remove', scid });
+    }
+  }
+}
+
+const EMPTY_GRAPH = new Graph();

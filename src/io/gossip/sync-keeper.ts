@@ -1,0 +1,162 @@
+import type { Bytes } from '../../base/bytes.ts';
+import { toHex } from '../../base/bytes.ts';
+import type { UnixTime } from '../../base/units.ts';
+import { type Offered, WANT_ALL, WANT_UPDATE_1, WANT_UPDATE_2 } from '../../bolt/gossip/sync.ts';
+import type { Graph } from '../../bolt/route/graph.ts';
+import type { MessageNamed } from '../../bolt/wire/message.ts';
+import { STALE_SECONDS } from './intake.ts';
+import type { GossipPeer } from './peer.ts';
+
+/** Peers that are asked to tell us news; the rest stays silent. */
+const ACTIVE_PEERS = 3;
+/** A one-shot payment over a channel it has ends before this: it syncs nothing. */
+const SETTLE_SECONDS = 1;
+/** Another peer is asked for all it knows so often: nobody's omissions last. */
+const ROTATE_SECONDS = 3600;
+/** News older than this come with the sync. Peers may send their whole graph when asked for what is older than some hours. */
+const NEWS_SECONDS = 3600;
+const MAX_FAILURES = 2;
+const NOTHING = 0xffffffff;
+
+export interface SyncKeeperOptions {
+  readonly chainHash: Bytes;
+  readonly peers: ReadonlyMap<number, GossipPeer>;
+  log(level: 'debug' | 'info' | 'warn' | 'error', text: string): void;
+}
+
+/** Which peer is asked for its graph, and which ones for news: one sync at a time, the others passive until it is their turn. */
+export class SyncKeeper {
+  readonly #options: SyncKeeperOptions;
+  graph: Graph | null = null;
+  synced = false;
+  #current: GossipPeer | null = null;
+  #lastSync = 0;
+  /** Channels that were pruned: not asked for again until somebody has fresh updates. */
+  readonly zombies = new Set<bigint>();
+  #waiters: ((done: boolean) => void)[] = [];
+
+  constructor(options: SyncKeeperOptions) {
+    this.#options = options;
+  }
+
+  arrived(peer: GossipPeer, now: UnixTime): void {
+    this.#setNews(peer, now);
+  }
+
+  left(peer: GossipPeer, now: UnixTime): void {
+    if (this.#current === peer) {
+      this.#current = null;
+      this.tick(now);
+    }
+    if (!peer.isActive) return;
+    const next = [...this.#options.peers.values()].find((other) => other.hasGraph && !other.isActive);
+    if (next !== undefined) this.#setNews(next, now);
+  }
+
+  tick(now: UnixTime): void {
+    const current = this.#current;
+    if (current !== null) {
+      if (!current.sync.stalled(now)) return;
+      this.#options.log('info', `gossip sync with ${toHex(current.peer)} stalled`);
+      current.failures++;
+      this.#current = null;
+    }
+    const next = this.#next(now);
+    if (next !== null) this.#begin(next, now);
+  }
+
+  /** Starts at once with whoever is there, and waits. */
+  syncNow(now: UnixTime, timeoutMs: number): Promise<boolean> {
+    if (this.#current === null) {
+      const next = this.#next(now, 'at once');
+      if (next !== null) this.#begin(next, now);
+    }
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => end(false), timeoutMs);
+      const end = (done: boolean): void => {
+        clearTimeout(timer);
+        this.#waiters = this.#waiters.filter((waiter) => waiter !== end);
+        resolve(done);
+      };
+      this.#waiters.push(end);
+    });
+  }
+
+  /** Every reply of a sync. Returns what the peer did wrong, or null. */
+  reply(
+    peer: GossipPeer,
+    message: MessageNamed<'reply_channel_range'> | MessageNamed<'reply_short_channel_ids_end'>,
+    now: UnixTime,
+  ): string | null {
+    const { sync } = peer;
+    if (!sync.isRunning) return null;
+    const step = message.name === 'reply_channel_range' ? sync.onRangeReply(message, now) : sync.onScidsEnd(message, now);
+    if (!step.ok) return step.failure;
+    if (step.value !== null) peer.send(step.value);
+    if (sync.phase.kind === 'done') this.#finished(peer, now);
+    return null;
+  }
+
+  /** What we want of a channel that a peer offers (BOLT 7: timestamps and checksums spare us what we have). */
+  choose(offered: Offered, now: UnixTime): number {
+    const { graph } = this;
+    const freshest = Math.max(offered.timestamp1, offered.timestamp2);
+    const isOld = offered.dated && freshest < now - STALE_SECONDS;
+    const channel = graph === null ? -1 : graph.findChannel(offered.scid);
+    if (graph === null || channel === -1) {
+      if (isOld) return 0;
+      return this.zombies.has(offered.scid) && !offered.dated ? 0 : WANT_ALL;
+    }
+    if (!offered.dated) return 0;
+    const newer = (edge: number, timestamp: number, checksum: number): boolean =>
+      timestamp > (graph.timestamp[edge] as number) &&
+      timestamp >= now - STALE_SECONDS &&
+      (checksum === 0 || checksum !== graph.checksum[edge]);
+    return (
+      (newer(2 * channel, offered.timestamp1, offered.checksum1) ? WANT_UPDATE_1 : 0) |
+      (newer(2 * channel + 1, offered.timestamp2, offered.checksum2) ? WANT_UPDATE_2 : 0)
+    );
+  }
+
+  close(): void {
+    for (const end of [...this.#waiters]) end(false);
+  }
+
+  /** Whoever was never asked first; then, once an hour, whoever was asked least. */
+  #next(now: UnixTime, when: 'at once' | 'settled' = 'settled'): GossipPeer | null {
+    const ready = [...this.#options.peers.values()].filter(
+      (peer) => peer.hasGraph && peer.failures < MAX_FAILURES && (when === 'at once' || now - peer.readyAt >= SETTLE_SECONDS),
+    );
+    ready.sort((a, b) => a.syncs - b.syncs || a.failures - b.failures || a.readyAt - b.readyAt);
+    const first = ready[0];
+    if (first === undefined) return null;
+    return first.syncs === 0 || when === 'at once' || now - this.#lastSync >= ROTATE_SECONDS ? first : null;
+  }
+
+  #begin(peer: GossipPeer, now: UnixTime): void {
+    this.#current = peer;
+    peer.syncs++;
+    peer.send(peer.sync.start(now));
+  }
+
+  #finished(peer: GossipPeer, now: UnixTime): void {
+    if (this.#current === peer) this.#current = null;
+    this.synced = true;
+    this.#lastSync = now;
+    for (const end of [...this.#waiters]) end(true);
+    this.tick(now);
+  }
+
+  #setNews(peer: GossipPeer, now: UnixTime): void {
+    const active = [...this.#options.peers.values()].filter((other) => other.isActive).length;
+    peer.isActive = peer.hasGraph && active < ACTIVE_PEERS;
+    // BOLT 7: "If the receiver does not offer gossip_queries: SHOULD set first_timestamp to 0xFFFFFFFF and timestamp_range to 0."
+    peer.send({
+      name: 'gossip_timestamp_filter',
+      chainHash: this.#options.chainHash as MessageNamed<'gossip_timestamp_filter'>['chainHash'],
+      firstTimestamp: peer.isActive ? Math.max(0, now - NEWS_SECONDS) : NOTHING,
+      timestampRange: peer.isActive ? 0xffffffff : 0,
+      tlvs: {},
+    });
+  }
+}
