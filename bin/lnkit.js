@@ -36,5 +36,6 @@ function start() {
     console.error('lnkit is not built: run `npm run build`');
     process.exit(2);
   }
-  import((isBuilt ? built : source).href).then((cli) => cli.main(process.argv.slice(2), isBuilt ? 'built' : 'source'));
+  var where = { mode: isBuilt ? 'built' : 'source', root: new URL('../', import.meta.url) };
+  import((isBuilt ? built : source).href).then((cli) => cli.main(process.argv.slice(2), where));
 }
