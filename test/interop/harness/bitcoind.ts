@@ -80,7 +80,7 @@ export class Bitcoind {
     this.#process = undefined;
   }
 
-  /** Stops it and starts it again on the same data and ports. */
+  /** Stops it and starts it again on the same data and ports. An lnd needs some seconds to listen again and misses blocks until the next. */
   async restart(): Promise<void> {
     await this.stop();
     await this.run();

@@ -2,8 +2,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach } from 'vitest';
 import { Bitcoind } from './bitcoind.ts';
 import { Lnd, type LndOptions } from './lnd.ts';
+import type { Outpoint } from './lnd-client.ts';
 import { Lnkit, type LnkitOptions } from './lnkit.ts';
 import { missingPeers, type PeerName, peersRequired } from './peers.ts';
+import { eventually } from './poll.ts';
 import { keepsDirectories, logTail, removeDirectory, temporaryDirectory } from './process.ts';
 import { Tapd } from './tapd.ts';
 
@@ -63,6 +65,37 @@ export class Lab {
   async confirm(txid: string, blocks = 1): Promise<void> {
     await this.bitcoind.waitForTransaction(txid);
     await this.mine(blocks);
+  }
+
+  /** Mines block after block until there is an answer, with a moment after each for the nodes to publish what it allows. */
+  async mineUntil<T>(what: string, ask: () => Promise<T | undefined | false>, maxBlocks = 200): Promise<T> {
+    for (let block = 0; block < maxBlocks; block++) {
+      const answer = await eventually(what, ask, { timeoutMs: 150 }).catch(() => undefined);
+      if (answer !== undefined) return answer;
+      await this.mine(1);
+    }
+    return eventually(`${what}, after ${maxBlocks} blocks`, ask, { timeoutMs: 5_000 });
+  }
+
+  /**
+   * Waits until both lnds of a channel know both of its policies. Two lnds see a block at the same moment, and an lnd that gets a
+   * channel_update while it is just adding that channel refuses it ("edge not found") and every later one of that channel and peer
+   * until it is restarted: that is done here, and the peer sends a new one.
+   */
+  async shareEdge(channel: Outpoint, ends: readonly [Lnd, Lnd]): Promise<void> {
+    await Promise.all(ends.map((end) => end.waitForChannel(channel)));
+    for (const [one, other] of [ends, [ends[1], ends[0]]] as const) {
+      const complete = await other.waitForEdge(channel, 2_000).then(
+        () => true,
+        () => false,
+      );
+      if (complete) continue;
+      await other.restart();
+      await other.client.connectPeer(one.address);
+      await Promise.all(ends.map((end) => end.waitForChannel(channel)));
+      await one.client.updateChannelPolicy({ baseFeeMsat: 1_000, feeRatePpm: 1, timeLockDelta: 80, channel });
+    }
+    await Promise.all(ends.map((end) => end.waitForEdge(channel)));
   }
 
   /** The end of every log, for the message of a failure. */

@@ -25,6 +25,10 @@ export interface CloseOptions {
   /** sat/vB. */
   readonly feeRate?: number;
   readonly deliveryAddress?: string;
+  /** Simple close only, where each end makes a transaction that pays its own fee: wait for this lnd's. */
+  readonly own?: boolean;
+  /** With `own`: the transaction that this one replaces by a higher fee, which lnd names again at first. */
+  readonly replaces?: string;
 }
 
 export interface InvoiceOptions {
@@ -136,15 +140,20 @@ export class LndClient {
     return (await this.rest.call<{ channels: Lnd.ClosedChannel[] }>('GET', '/v1/channels/closed')).channels;
   }
 
-  /** Returns the closing transaction's id as soon as lnd has published it; a simple close may be asked again with a higher fee. */
+  /**
+   * Returns the id of the first closing transaction that lnd tells of, or with `own` of its own one. Of two transactions of a simple
+   * close the dearer one confirms, and without fee estimates an lnd offers 25 sat/vB: ask bitcoind which one spends the channel.
+   */
   async closeChannel(channel: Outpoint, options: CloseOptions = {}): Promise<string> {
     // Without no_wait lnd refuses while an HTLC is still being removed, which the payment's verdict does not wait for.
     const query = new URLSearchParams({ force: String(options.force ?? false), no_wait: 'true' });
     if (options.feeRate !== undefined) query.set('sat_per_vbyte', String(options.feeRate));
     if (options.deliveryAddress !== undefined) query.set('delivery_address', options.deliveryAddress);
     const path = `/v1/channels/${outpointPath(channel)}?${query}`;
-    for await (const update of this.rest.stream<{ close_pending?: { txid: string } }>('DELETE', path)) {
-      if (update.close_pending !== undefined) return base64ToTxid(update.close_pending.txid);
+    for await (const update of this.rest.stream<{ close_pending?: { txid: string; local_close_tx: boolean } }>('DELETE', path)) {
+      if (update.close_pending === undefined || (options.own === true && !update.close_pending.local_close_tx)) continue;
+      const txid = base64ToTxid(update.close_pending.txid);
+      if (txid !== options.replaces) return txid;
     }
     throw new Error(`lnd ended the close of ${channel.txid}:${channel.index} without a transaction`);
   }

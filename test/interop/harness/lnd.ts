@@ -155,11 +155,18 @@ export class Lnd {
     return (await this.client.listChannels()).find((each) => each.channel_point === `${txid}:${index}`);
   }
 
-  /** Waits until the channel is neither open nor closing: all of its money is back on chain as far as lnd is concerned. */
-  async waitForClosed({ txid, index }: Outpoint): Promise<string> {
-    return eventually(`lnd ${this.alias} to have closed ${txid}:${index}`, async () => {
-      return (await this.client.closedChannels()).find((each) => each.channel_point === `${txid}:${index}`)?.close_type;
-    });
+  /**
+   * Waits until the channel is neither open nor closing: all of its money is back on chain as far as lnd is concerned. lnd counts a
+   * close only after 3 to 6 confirmations, by the channel's size, and after a force close its sweeps need blocks of their own.
+   * @returns lnd's close type
+   */
+  async waitForClosed(channel: Outpoint): Promise<string> {
+    return eventually(`lnd ${this.alias} to have closed ${channel.txid}:${channel.index}`, () => this.closeType(channel));
+  }
+
+  /** COOPERATIVE_CLOSE, LOCAL_FORCE_CLOSE and so on, or undefined while the channel is open or closing. */
+  async closeType({ txid, index }: Outpoint): Promise<string | undefined> {
+    return (await this.client.closedChannels()).find((each) => each.channel_point === `${txid}:${index}`)?.close_type;
   }
 
   /** The channel as lnd's graph has it, announced or not. */
@@ -167,12 +174,16 @@ export class Lnd {
     return (await this.client.describeGraph({ unannounced: true })).edges.find((each) => each.chan_point === `${txid}:${index}`);
   }
 
-  /** Waits until the graph has the channel with the policies of both ends: hints of a private channel need the other end's. */
-  async waitForEdge(channel: Outpoint): Promise<void> {
-    await eventually(`lnd ${this.alias} to know both policies of ${channel.txid}:${channel.index}`, async () => {
+  /**
+   * Waits until the graph has the channel with the policies of both ends: hints of a private channel need the other end's. Between
+   * two lnds use `Lab.shareEdge`: an lnd drops a channel_update for a channel that it is just adding itself, and does not ask again.
+   */
+  async waitForEdge(channel: Outpoint, timeoutMs = 60_000): Promise<void> {
+    const complete = async (): Promise<boolean> => {
       const edge = await this.edge(channel);
       return edge !== undefined && edge.node1_policy !== null && edge.node2_policy !== null;
-    });
+    };
+    await eventually(`lnd ${this.alias} to know both policies of ${channel.txid}:${channel.index}`, complete, { timeoutMs });
   }
 
   /** Decides on inbound channels until the returned acceptor is closed. */
@@ -191,6 +202,8 @@ function commandLine(options: LndOptions, { directory, alias, ports }: Lnd): str
     ...[`--listen=127.0.0.1:${ports.p2p}`, `--rpclisten=127.0.0.1:${ports.rpc}`, `--restlisten=127.0.0.1:${ports.rest}`],
     ...['--trickledelay=50', '--accept-keysend', '--accept-amp', '--maxpendingchannels=20', '--nobootstrap'],
     ...['--protocol.option-scid-alias', '--protocol.zero-conf', '--protocol.wumbo-channels'],
+    // By default an edge waits half a second for its commit.
+    '--db.batch-commit-interval=5ms',
     // By default the answer to describegraph is a minute old.
     '--caches.rpc-graph-cache-duration=0s',
     ...(options.simpleClose === true ? ['--protocol.rbf-coop-close'] : []),
