@@ -1,5 +1,6 @@
 import { equal, toHex } from '../base/bytes.ts';
 import type { ChannelId } from '../base/ids.ts';
+import { height } from '../base/units.ts';
 import { type Tx, txId } from '../bitcoin/tx.ts';
 import type { ChainMatch } from '../bolt/channel/types.ts';
 import { watches } from '../bolt/channel/view.ts';
@@ -13,6 +14,8 @@ const CURSOR_LENGTH = 300;
 
 /** A block joins the followed chain: the wallet and every channel see what concerns them. */
 export function connect(draft: Draft, block: BlockInput): void {
+  // A channel asks what may be published after this block, and several blocks may share a step.
+  draft.env = { ...draft.env, height: block.height };
   const point: BlockPoint = { height: block.height, hash: block.hash };
   update(draft, {
     wallet: connectBlock(draft.state.wallet, draft.env.walletKeys, block),
@@ -33,6 +36,7 @@ export function connect(draft: Draft, block: BlockInput): void {
 export function disconnectTip(draft: Draft, input: Extract<NodeInput, { kind: 'block_disconnected' }>): void {
   const last = draft.state.cursor.at(-1);
   if (last === undefined || !equal(last.hash, input.hash)) return;
+  draft.env = { ...draft.env, height: height(input.height - 1) };
   update(draft, { wallet: disconnectBlock(draft.state.wallet, input.height), cursor: draft.state.cursor.slice(0, -1) });
   for (const channelId of [...draft.state.channels.keys()]) feed(draft, channelId, { kind: 'block_disconnected', height: input.height });
 }

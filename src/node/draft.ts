@@ -13,7 +13,8 @@ import type { NodeEffect, NodeEnv, NodeFailure, NodeReply, NodeState, Peer } fro
  * because a draft never outlives it.
  */
 export interface Draft {
-  readonly env: NodeEnv;
+  /** Its height follows the blocks of the step. */
+  env: NodeEnv;
   state: NodeState;
   readonly effects: NodeEffect[];
   /** What channels raised and nobody has handled yet. */
