@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { fromHex, toHex } from '../../src/base/bytes.ts';
 import { sat } from '../../src/base/units.ts';
-import { signP2wpkhInput } from '../../src/bitcoin/sign.ts';
 import { sighashV0, sighashV0Preimage } from '../../src/bitcoin/sighash.ts';
+import { signP2wpkhInput } from '../../src/bitcoin/sign.ts';
 import { decodeTx, type Tx } from '../../src/bitcoin/tx.ts';
 import { sha256d } from '../../src/crypto/hash.ts';
 import vectors from './bip143-sighash.json' with { type: 'json' };
@@ -34,7 +34,12 @@ test('the native P2WPKH example signs to the same witness as in the BIP', () => 
   const [example] = vectors.examples;
   if (example === undefined) throw new Error('no example');
   const signed = txOf(example.signed_tx);
-  const witness = signP2wpkhInput({ tx: txOf(example.unsigned_tx), index: 1, amount: sat(600_000_000), privateKey: fromHex(example.private_keys[1] as string) });
+  const witness = signP2wpkhInput({
+    tx: txOf(example.unsigned_tx),
+    index: 1,
+    amount: sat(600_000_000),
+    privateKey: fromHex(example.private_keys[1] as string),
+  });
   expect(witness.map(toHex)).toEqual(signed.inputs[1]?.witness.map(toHex));
 });
 

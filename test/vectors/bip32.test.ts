@@ -1,7 +1,18 @@
 import { HDKey } from '@scure/bip32';
 import { expect, test } from 'vitest';
 import { fromHex } from '../../src/base/bytes.ts';
-import { deriveChild, derivePath, formatPath, formatXprv, formatXpub, HARDENED, masterKey, neuter, parseHdKey, parsePath } from '../../src/bitcoin/bip32.ts';
+import {
+  deriveChild,
+  derivePath,
+  formatPath,
+  formatXprv,
+  formatXpub,
+  HARDENED,
+  masterKey,
+  neuter,
+  parseHdKey,
+  parsePath,
+} from '../../src/bitcoin/bip32.ts';
 import vectors from './bip32-hd-keys.json' with { type: 'json' };
 
 const chains = vectors.vectors.flatMap((v) => v.chains.map((c) => ({ seed: v.seed, ...c })));
@@ -32,6 +43,7 @@ test('public derivation meets private derivation, and another implementation agr
 });
 
 test('malformed paths are null', () => {
-  for (const path of ['', '0/1', 'm/', 'm/x', 'm/-1', 'm/2147483648', "m/1''", 'm//1']) expect([path, parsePath(path)]).toEqual([path, null]);
+  for (const path of ['', '0/1', 'm/', 'm/x', 'm/-1', 'm/2147483648', "m/1''", 'm//1'])
+    expect([path, parsePath(path)]).toEqual([path, null]);
   expect(parsePath("m/1h/2H/3'/4")).toEqual([1 + HARDENED, 2 + HARDENED, 3 + HARDENED, 4]);
 });

@@ -6,8 +6,8 @@ import { encodeTx, formatTxId, txId } from '../../src/bitcoin/tx.ts';
 import {
   type BuiltCommitment,
   buildCommitment,
-  commitFee,
   type CommitmentFormat,
+  commitFee,
   countUntrimmed,
   obscuringFactor,
   readCommitmentNumber,

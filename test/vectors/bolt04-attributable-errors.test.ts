@@ -58,7 +58,12 @@ describe('a failed payment', () => {
     for (const hop of upstream) {
       const packet = sent.packet.slice();
       if (hop.index === tampering) packet[100]! ^= 1;
-      const wrapped = wrapFailure({ sharedSecret: fromHex(hop.shared_secret), packet, received: sent.attributionData, holdTime: holdTimeOf(hop) });
+      const wrapped = wrapFailure({
+        sharedSecret: fromHex(hop.shared_secret),
+        packet,
+        received: sent.attributionData,
+        holdTime: holdTimeOf(hop),
+      });
       sent = wrapped;
     }
     const decoded = decodeFailure({ packet: sent.packet, sharedSecrets: secrets, attributionData: sent.attributionData });
@@ -91,7 +96,10 @@ describe('a fulfilled payment', () => {
       received = wrapFulfill({ sharedSecret: fromHex(hop.shared_secret), received, holdTime: holdTimeOf(hop) });
       expect(toHex(received)).toBe(hop.success_attribution_data);
     }
-    expect(decodeFulfill({ sharedSecrets: secrets, attributionData: received as Uint8Array })).toEqual({ holdTimes: HOLD_TIMES, brokenAt: null });
+    expect(decodeFulfill({ sharedSecrets: secrets, attributionData: received as Uint8Array })).toEqual({
+      holdTimes: HOLD_TIMES,
+      brokenAt: null,
+    });
   });
 
   test('data of another length is nobody’s', () => {

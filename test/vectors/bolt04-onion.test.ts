@@ -59,7 +59,8 @@ describe('onion-error-test.json', () => {
 
   test('the packet that reaches the origin, and what the origin reads', () => {
     let { packet } = buildFailure({ sharedSecret: secrets[4] as Uint8Array, message: fromHex(message), holdTime: null });
-    for (const sharedSecret of secrets.slice(0, 4).reverse()) packet = wrapFailure({ sharedSecret, packet, received: null, holdTime: null }).packet;
+    for (const sharedSecret of secrets.slice(0, 4).reverse())
+      packet = wrapFailure({ sharedSecret, packet, received: null, holdTime: null }).packet;
     expect(toHex(packet)).toBe(errors.errorpacket);
     expect(decodeFailure({ packet, sharedSecrets: secrets })).toEqual({
       kind: 'failure',

@@ -54,7 +54,9 @@ function recipientData(tlvs: VectorTlvs): RecipientData {
     ...(relay === undefined ? {} : { paymentRelay: relayOf(relay) }),
     ...(constraints === undefined
       ? {}
-      : { paymentConstraints: { maxCltvExpiry: height(constraints.max_cltv_expiry), htlcMinimumMsat: msat(constraints.htlc_minimum_msat) } }),
+      : {
+          paymentConstraints: { maxCltvExpiry: height(constraints.max_cltv_expiry), htlcMinimumMsat: msat(constraints.htlc_minimum_msat) },
+        }),
     ...(allowed === undefined ? {} : { allowedFeatures: featureBytes(allowed.features) }),
     ...(unknown.length === 0 ? {} : { unknown }),
   };
@@ -148,7 +150,9 @@ describe('blinded-payment-onion-test.json', () => {
 
   test('what the path costs is what the recipient told the sender', () => {
     const relays = route.flatMap(({ tlvs }) =>
-      'encrypted_recipient_data' in tlvs && 'payment_relay' in tlvs.encrypted_recipient_data ? [tlvs.encrypted_recipient_data.payment_relay] : [],
+      'encrypted_recipient_data' in tlvs && 'payment_relay' in tlvs.encrypted_recipient_data
+        ? [tlvs.encrypted_recipient_data.payment_relay]
+        : [],
     );
     expect(relays).toHaveLength(3);
     expect(totalRelay(relays.map(relayOf), blocks(0))).toEqual(relayOf(generate.blinded_payinfo));

@@ -25,7 +25,10 @@ interface Step {
 }
 
 /** Plays the vector: what comes in is fed, what goes out and how it ends is compared. */
-function play(steps: readonly Step[], start: { readonly step: Result<HandshakeStep, HandshakeFailure> } | { readonly state: Handshake }): void {
+function play(
+  steps: readonly Step[],
+  start: { readonly step: Result<HandshakeStep, HandshakeFailure> } | { readonly state: Handshake },
+): void {
   let last: Result<HandshakeStep, HandshakeFailure> | null = 'step' in start ? start.step : null;
   let state: Handshake | null = 'state' in start ? start.state : null;
   for (const step of steps) {

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { equal, fromHex, toHex } from '../../src/base/bytes.ts';
 import { emptyHash, type Leaf } from '../../src/asset/mssmt/node.ts';
 import { decodeProof, encodeProof, verifyProof } from '../../src/asset/mssmt/proof.ts';
-import { emptyTree, type Entry, insert, insertMany, prove, remove, type Tree, treeRoot } from '../../src/asset/mssmt/tree.ts';
+import { type Entry, emptyTree, insert, insertMany, prove, remove, type Tree, treeRoot } from '../../src/asset/mssmt/tree.ts';
+import { equal, fromHex, toHex } from '../../src/base/bytes.ts';
 import { readVectors } from './taproot-assets-read.ts';
 
 interface JsonLeaf {
@@ -48,7 +48,11 @@ const FILES: readonly [file: string, valid: number, errors: number, leaves: numb
 
 test.each(FILES)('%s: %d valid and %d refused trees, from %d leaves', (file, valid, errors, leafCount) => {
   const vectors = readVectors<Vectors>(`mssmt/${file}.json`);
-  expect([vectors.valid_test_cases.length, vectors.error_test_cases?.length ?? 0, vectors.all_tree_leaves.length]).toEqual([valid, errors, leafCount]);
+  expect([vectors.valid_test_cases.length, vectors.error_test_cases?.length ?? 0, vectors.all_tree_leaves.length]).toEqual([
+    valid,
+    errors,
+    leafCount,
+  ]);
   for (const each of vectors.valid_test_cases) {
     const inserted = only(vectors.all_tree_leaves, each.inserted_leaves);
     expect(inserted).toHaveLength(each.inserted_leaves.length);

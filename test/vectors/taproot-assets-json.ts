@@ -1,0 +1,99 @@
+import { base64 } from '@scure/base';
+import { type Bytes, fromHex, utf8 } from '../../src/base/bytes.ts';
+import type { OutPoint } from '../../src/base/ids.ts';
+import { parseTxId } from '../../src/bitcoin/tx.ts';
+import type { TlvRecord } from '../../src/codec/tlv.ts';
+import type { Asset, PrevId, Witness } from '../../src/asset/asset.ts';
+import { decodeProof } from '../../src/asset/mssmt/proof.ts';
+
+/** The JSON forms of tapd's vectors, and what they stand for. Fields that are missing are refused with the vectors' own words. */
+export interface JsonPrevId {
+  readonly out_point: string;
+  readonly asset_id: string;
+  readonly script_key: string;
+}
+export interface JsonWitness {
+  readonly prev_id: JsonPrevId | null;
+  readonly tx_witness: readonly string[] | null;
+  readonly split_commitment: { readonly proof: string; readonly root_asset: JsonAsset } | null;
+}
+export interface JsonAsset {
+  readonly version: number;
+  readonly genesis_first_prev_out?: string;
+  readonly genesis_tag: string;
+  readonly genesis_meta_hash?: string;
+  readonly genesis_output_index: number;
+  readonly genesis_type: number;
+  readonly amount: number | bigint;
+  readonly lock_time: number | bigint;
+  readonly relative_lock_time: number | bigint;
+  readonly prev_witnesses: readonly JsonWitness[] | null;
+  readonly split_commitment_root: { readonly hash: string; readonly sum: string } | null;
+  readonly script_version: number;
+  readonly script_key?: string;
+  readonly group_key: { readonly group_key?: string } | null;
+  readonly unknown_odd_types: JsonUnknown;
+}
+export type JsonUnknown = Readonly<Record<string, string>> | null | undefined;
+
+export const outPointOf = (text: string): OutPoint => {
+  const [txid, vout] = text.split(':');
+  const id = parseTxId(txid as string);
+  if (id === null) throw new Error(`not an outpoint: ${text}`);
+  return { txid: id, vout: Number(vout) };
+};
+
+export const unknownOf = (json: JsonUnknown): readonly TlvRecord[] =>
+  Object.entries(json ?? {}).map(([type, value]) => ({ type: BigInt(type), value: base64.decode(value) }));
+
+/** 33 bytes; x-only keys are not accepted. */
+export function keyOf(text: string, what: string): Bytes {
+  if (text.length !== 66) throw new Error(`invalid ${what} length`);
+  return fromHex(text);
+}
+
+export const prevIdOfJson = (json: JsonPrevId): PrevId => ({
+  outPoint: outPointOf(json.out_point),
+  id: fromHex(json.asset_id),
+  scriptKey: fromHex(json.script_key),
+});
+
+const witnessOf = (json: JsonWitness): Witness => {
+  const split = json.split_commitment;
+  const proof = split === null ? null : decodeProof(fromHex(split.proof));
+  if (proof?.ok === false) throw new Error(proof.failure.message);
+  return {
+    prevId: json.prev_id === null ? null : prevIdOfJson(json.prev_id),
+    txWitness: (json.tx_witness ?? []).map(fromHex),
+    splitCommitment: split === null || proof === null ? null : { proof: proof.value, rootAsset: assetOfJson(split.root_asset) },
+    unknown: [],
+  };
+};
+
+export function assetOfJson(json: JsonAsset): Asset {
+  if (!json.genesis_first_prev_out || !json.genesis_meta_hash) throw new Error('missing genesis fields');
+  if (!json.script_key) throw new Error('missing script key');
+  const scriptKey = keyOf(json.script_key, 'script key');
+  if (json.group_key && !json.group_key.group_key) throw new Error('missing group key');
+  const groupKey = json.group_key?.group_key ? keyOf(json.group_key.group_key, 'group key') : null;
+  const root = json.split_commitment_root;
+  return {
+    version: json.version,
+    genesis: {
+      firstPrevOut: outPointOf(json.genesis_first_prev_out),
+      tag: utf8(json.genesis_tag),
+      metaHash: fromHex(json.genesis_meta_hash),
+      outputIndex: json.genesis_output_index,
+      type: json.genesis_type,
+    },
+    amount: BigInt(json.amount),
+    lockTime: BigInt(json.lock_time),
+    relativeLockTime: BigInt(json.relative_lock_time),
+    prevWitnesses: (json.prev_witnesses ?? []).map(witnessOf),
+    splitCommitmentRoot: root === null ? null : { hash: fromHex(root.hash), sum: BigInt(root.sum) },
+    scriptVersion: json.script_version,
+    scriptKey,
+    groupKey,
+    unknown: unknownOf(json.unknown_odd_types),
+  };
+}
