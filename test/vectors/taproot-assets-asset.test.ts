@@ -62,7 +62,7 @@ test('constants.json: NUMS key, marker, channel funding key, sibling preimage, c
   expect(toHex(NUMS_KEY)).toBe(constants.nums_key);
   expect(toHex(sha256(utf8('taproot-assets')))).toBe(constants.taproot_assets_marker);
   expect(toHex(channelFundingScriptKey().publicKey).slice(2)).toBe(constants.channel_funding_script_key.slice(2));
-  const lock = script(OP.HASH160, hash160(utf8(constants.tapscript_sibling_preimage_leaf.hash_lock_preimage_text)), OP.EQUALVERIFY);
+  const lock = script(OP.DUP, OP.HASH160, hash160(utf8(constants.tapscript_sibling_preimage_leaf.hash_lock_preimage_text)), OP.EQUALVERIFY);
   const preimage = leafPreimage(lock);
   if (!preimage.ok) throw new Error(preimage.failure.message);
   expect(toHex(encodeTapscriptPreimage(preimage.value))).toBe(constants.tapscript_sibling_preimage_leaf.encoded);
