@@ -328,9 +328,9 @@ export function publishable(channel: Channel, env: Env): readonly { readonly tx:
     return swept === null ? wanted : [...wanted, { tx: swept, label: 'sweep' }];
   }
   if (spend !== null) wanted.push({ tx: spend.tx, label: spend.owner === 'both' ? 'closing' : 'commitment' });
-  else if (phase.closingTxs.length > 0) wanted.push({ tx: best(phase.closingTxs), label: 'closing' });
   else if (phase.kind === 'closing' && phase.how === 'local_force')
     wanted.push({ tx: localCommitmentTx(params, phase, env), label: 'commitment' });
+  else if (phase.closingTxs.length > 0) wanted.push({ tx: best(phase.closingTxs), label: 'closing' });
   return wanted;
 }
 

@@ -178,7 +178,9 @@ const costWith = (rules: AddRules, amount: Msat): Sat => costliest(rules, amount
 const bufferWith = (rules: AddRules, amount: Msat): Sat => costliest(rules, amount, feeratePerKw(2 * rules.feerate), 1);
 
 function costliest(rules: AddRules, amount: Msat, feerate: FeeratePerKw, more: number): Sat {
-  const untrimmed = rules.commitments.map((load) => load.untrimmed + (amount >= load.threshold ? 1 : 0) + more);
+  // Of a peer nothing more is asked than that it can pay for our commitment, which is the one it is about to sign.
+  const counted = rules.prudence === null ? rules.commitments.filter(({ owner }) => owner === 'local') : rules.commitments;
+  const untrimmed = counted.map((load) => load.untrimmed + (amount >= load.threshold ? 1 : 0) + more);
   return funderCost(rules.format, feerate, Math.max(...untrimmed));
 }
 

@@ -30,7 +30,7 @@ import { sweep } from './sweep.ts';
 import { fundingScript } from './transactions.ts';
 import { andThen, isLive, note, raise, stepTo } from './turn.ts';
 import type { ChainMatch, ChannelEffect, ChannelInput, ChannelStep, CloseKind, Env } from './types.ts';
-import { type CommitmentView, snapshot } from './update.ts';
+import { type CommitmentView, STAGE, snapshot } from './update.ts';
 
 /** BOLT 5: an output is irrevocably resolved when what spends it is 100 deep. */
 export const IRREVOCABLE_DEPTH = 100;
@@ -291,7 +291,8 @@ function tellSpent(channel: Channel, height: Height): ChannelStep {
 
 function spentEffects(entry: LiveHtlc, preimage: Preimage | null): readonly ChannelEffect[] {
   const { htlc, origin } = entry;
-  if (entry.direction === 'received') return [raise({ kind: 'htlc_removed', htlc, settled: preimage !== null })];
+  if (entry.direction === 'received')
+    return entry.stage < STAGE.committed ? [] : [raise({ kind: 'htlc_removed', htlc, settled: preimage !== null })];
   if (preimage !== null || entry.preimage !== null) return [];
   return [
     raise({

@@ -3,9 +3,10 @@ import { must } from '../../../../src/base/assert.ts';
 import { utf8 } from '../../../../src/base/bytes.ts';
 import { blocks, feeratePerKw, msat, sat } from '../../../../src/base/units.ts';
 import { acceptChannel, freeze, openChannel } from '../../../../src/bolt/channel/channel.ts';
+import type { Channel } from '../../../../src/bolt/channel/state.ts';
 import type { ChannelLimits, OpenRequest } from '../../../../src/bolt/channel/types.ts';
 import { channelType } from '../../../../src/bolt/wire/features.ts';
-import type { Message, MessageNamed } from '../../../../src/bolt/wire/message.ts';
+import { decodeMessage, type Message, type MessageNamed } from '../../../../src/bolt/wire/message.ts';
 import { ANCHORS, featureBits, LEGACY, type Name, Pair, type PairOptions, p2wpkh } from '../../../channel/pair.ts';
 
 const opened = (options: PairOptions = {}): Pair => new Pair({ pushMsat: 400_000_000n, ...options }).ready();
@@ -193,22 +194,64 @@ describe('a peer’s breach in normal operation is a fault, and never a throw', 
       { name: 'closing_signed', channelId, feeSatoshis: sat(200n), signature: new Uint8Array(64), tlvs: {} },
       { name: 'warning', channelId, data: utf8('careful'), tlvs: {} },
     );
-    const phases: readonly (() => Pair)[] = [
-      () => new Pair().open(),
-      () => opened(),
-      () => opened().cut().connect(),
-      () => {
-        const pair = opened();
-        return pair.feed('alice', { kind: 'close', id: pair.command(), script: p2wpkh('end'), feerate: null }).settle();
-      },
-      () => {
-        const pair = opened();
-        return pair.feed('alice', { kind: 'force_close', id: pair.command() });
-      },
-    ];
-    for (const make of phases)
+    const closing = (kind: 'close' | 'force_close'): Pair => {
+      const pair = opened();
+      const id = pair.command();
+      return kind === 'close'
+        ? pair.feed('alice', { kind, id, script: p2wpkh('end'), feerate: null }).settle()
+        : pair.feed('alice', { kind, id });
+    };
+    for (const pair of [new Pair().open(), opened(), opened().cut().connect(), closing('close'), closing('force_close')]) {
+      const saved = { alice: pair.channel('alice'), bob: pair.channel('bob') };
       for (const message of messages)
-        for (const name of ['alice', 'bob'] as const) expect(() => tell(make(), name, message).flush()).not.toThrow();
+        for (const name of ['alice', 'bob'] as const) {
+          Object.assign(pair.alice, { channel: saved.alice });
+          Object.assign(pair.bob, { channel: saved.bob });
+          expect(() => tell(pair, name, message).flush(), `${message.name} to ${name} in ${pair.view(name).phase}`).not.toThrow();
+        }
+    }
+  });
+
+  test('a message with a flipped bit is malformed, a fault, or as good as another one, but never a throw and never money', () => {
+    const pair = opened({ isPublic: true });
+    const seen: { readonly to: Name; readonly channel: Channel; readonly bytes: Uint8Array }[] = [];
+    const settle = (): void => {
+      for (let moved = true; moved; ) {
+        pair.flush();
+        moved = false;
+        for (const to of ['alice', 'bob'] as const) {
+          const [bytes] = pair.ends[to].inbox;
+          if (bytes !== undefined) seen.push({ to, channel: pair.channel(to), bytes });
+          moved = pair.deliver(to) || moved;
+        }
+      }
+    };
+    const paid = pair.add('alice', 20_000_000n);
+    const failed = pair.add('bob', 5_000_000n);
+    pair.feed('alice', { kind: 'update_fee', id: pair.command(), feerate: feeratePerKw(1700) });
+    settle();
+    pair.fulfill('bob', paid.htlcId, paid.preimage).fail('alice', failed.htlcId);
+    settle();
+    pair.cut().connect();
+    settle();
+    pair.feed('alice', { kind: 'close', id: pair.command(), script: p2wpkh('end'), feerate: null });
+    settle();
+    expect(seen.length).toBeGreaterThan(20);
+    pair.onEffect = (_, effect) => {
+      // What a changed byte can never do: tell an end of a payment that is not its end.
+      if (effect.kind === 'raise' && effect.event.kind === 'htlc_fulfilled') expect(effect.event.preimage).toEqual(paid.preimage);
+    };
+    for (const { to, channel, bytes } of seen)
+      for (let i = 0; i < 150; i++) {
+        const at = i < 40 ? (i * 8 + (i % 8)) % (8 * bytes.length) : (i * 7919 * 31) % (8 * bytes.length);
+        const changed = bytes.slice();
+        changed[at >> 3] = (changed[at >> 3] as number) ^ (1 << (at & 7));
+        const decoded = decodeMessage(changed);
+        if (!decoded.ok || decoded.value.name === 'unknown') continue;
+        const { message } = { message: decoded.value };
+        pair.ends[to].channel = channel;
+        expect(() => pair.feed(to, { kind: 'message', message }).feed(to, { kind: 'flush' }), `bit ${at} of ${message.name}`).not.toThrow();
+      }
   });
 });
 
