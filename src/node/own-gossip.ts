@@ -149,7 +149,10 @@ export function peerUpdate(draft: Draft, peer: NodeId, message: MessageNamed<'ch
     if (!equal(seen.peer, peer)) continue;
     if (![seen.scid, seen.localAlias, seen.remoteAlias].includes(message.shortChannelId)) continue;
     if (!verifyUpdate(message, peer)) return;
-    setExtras(draft, { ...extrasOf(draft, channelId), remoteUpdate: encodeMessage(message) });
+    const before = extrasOf(draft, channelId);
+    setExtras(draft, { ...before, remoteUpdate: encodeMessage(message) });
+    // lnd loses an update that comes before it has the channel in its graph. Its own update shows that it has: ours is told once more.
+    if (before.remoteUpdate === null && seen.phase === 'normal') resendUpdate(draft, channelId);
     return;
   }
 }
