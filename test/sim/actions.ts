@@ -23,8 +23,6 @@ export class Users {
   /** Pairs of nodes that may have channels. */
   readonly pairs: readonly (readonly [SimNode, SimNode])[];
   readonly offers: Offer[] = [];
-  /** Channels opened so far, so that some can be shut and others stay. */
-  #opened = 0;
 
   constructor(world: World, pairs: readonly (readonly [SimNode, SimNode])[]) {
     this.#world = world;
@@ -49,7 +47,7 @@ export class Users {
     const pair = rng.pick(this.pairs);
     const live = this.#channelsOf(pair);
     if (live.length === 0 || (live.length < 3 && rng.chance(0.06))) {
-      this.#open(pair);
+      this.open(pair);
       return;
     }
     const what = rng.weighted({
@@ -98,11 +96,10 @@ export class Users {
     return [...a.live.channels.values()].map(view).filter((seen) => this.#world.nodeOf(seen.peer) === b && !ended.includes(seen.phase));
   }
 
-  #open([x, y]: readonly [SimNode, SimNode]): void {
+  open([x, y]: readonly [SimNode, SimNode]): void {
     const { rng } = this.#world;
     const [funder, fundee] = rng.chance(0.7) ? [x, y] : [y, x];
     if (!funder.isUp) return;
-    this.#opened++;
     const capacity = rng.chance(0.05) ? 20_000_000 + rng.below(10_000_000) : 60_000 + rng.below(1_500_000);
     const isPublic = rng.chance(0.5);
     const zeroConf = !isPublic && funder.live.peers.get(fundee.nodeId)?.trustedForZeroConf === true && rng.chance(0.7);

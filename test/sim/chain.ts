@@ -1,9 +1,10 @@
 import type { Bytes } from '../../src/base/bytes.ts';
 import { equal, toHex } from '../../src/base/bytes.ts';
 import type { BlockHash, OutPoint, TxId } from '../../src/base/ids.ts';
+import { blockHash } from '../../src/bitcoin/block.ts';
 import { classifyScript, p2wpkhScriptCode, parseScript } from '../../src/bitcoin/script.ts';
 import { sighashV0 } from '../../src/bitcoin/sighash.ts';
-import { type Tx, type TxOutput, txId } from '../../src/bitcoin/tx.ts';
+import { type Tx, txInput, type TxOutput, txId } from '../../src/bitcoin/tx.ts';
 import { decodeDer } from '../../src/crypto/der.ts';
 import { secp } from '../../src/crypto/ec.ts';
 import { hash160, sha256 } from '../../src/crypto/hash.ts';
@@ -23,6 +24,10 @@ import { checkScripts, POLICY_FLAGS } from '../../src/io/regtest/scripts.ts';
 
 /** Where blocks pay to: nobody's. */
 const MINER: Bytes = Uint8Array.of(0x51);
+/** Stands where a coinbase would. */
+const NOTHING: readonly Tx[] = [
+  { version: 2, inputs: [txInput({ txid: new Uint8Array(32) as TxId, vout: 0xffffffff }, 0xffffffff)], outputs: [], locktime: 0 },
+];
 const RULES = { minRelayFeerate: 1000n, incrementalFeerate: 1000n };
 
 /**
@@ -138,9 +143,18 @@ export class SimChain {
   }
 
   #block(parent: BlockNode, txs: readonly Tx[]): BlockNode {
+    if (txs.length === 0) return this.#emptyBlock(parent);
     const node = connectBlock(parent, this.#template(parent, txs), this.#order++, this.#check);
     if (!node.ok) throw new Error(`the chain refuses its own block: ${node.failure}`);
     return node.value;
+  }
+
+  /** Most blocks are empty: such a one is made without the work of checking it, and its subsidy is nobody's. */
+  #emptyBlock(parent: BlockNode): BlockNode {
+    const order = this.#order++;
+    const time = Math.max(this.#time, parent.header.time + 1);
+    const header = { ...parent.header, previous: parent.hash, time, nonce: order };
+    return { ...parent, hash: blockHash(header), header, height: parent.height + 1, txs: NOTHING, parent, order };
   }
 
   #moveTo(best: BlockNode): void {

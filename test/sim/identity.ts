@@ -4,10 +4,11 @@ import { height, unixTime } from '../../src/base/units.ts';
 import { type HdKeys, hdKeys, type KeyPath, type WalletKeys } from '../../src/bitcoin/hd.ts';
 import type { KeyManager } from '../../src/bolt/channel/types.ts';
 import type { BlockNode } from '../../src/io/regtest/consensus.ts';
-import type { BlockPoint } from '../../src/node/types.ts';
+import { batchOf, loadState } from '../../src/node/persist.ts';
 import type { Wallet } from '../../src/node/wallet/types.ts';
 import { connectBlock, newScript, newWallet } from '../../src/node/wallet/wallet.ts';
 import { baseChain } from './chain.ts';
+import { MemoryStore } from './store.ts';
 
 export const NAMES = ['A', 'B', 'C', 'D'] as const;
 export const START_TIME = 1_750_000_000;
@@ -22,11 +23,14 @@ export interface Identity {
   readonly walletKeys: WalletKeys;
 }
 
-export interface Base {
-  readonly identities: readonly Identity[];
+/** What outlives processes: the chain and the stores. */
+export interface Scene {
   readonly best: readonly BlockNode[];
-  readonly wallets: readonly Wallet[];
-  readonly cursor: readonly BlockPoint[];
+  readonly stores: readonly MemoryStore[];
+}
+
+export interface Base extends Scene {
+  readonly identities: readonly Identity[];
 }
 
 let base: Base | null = null;
@@ -64,7 +68,14 @@ function makeBase(): Base {
       ),
   );
   const cursor = best.slice(-20).map((node) => ({ height: height(node.height), hash: node.hash }));
-  return { identities, best, wallets, cursor };
+  const stores = identities.map(({ keys, walletKeys }, i) => {
+    const store = new MemoryStore();
+    const empty = loadState(store.load(), { network: 'regtest', keys, walletKeys });
+    if (!empty.ok) throw new Error(empty.failure.message);
+    store.commit(batchOf(empty.value, { ...empty.value, wallet: wallets[i] as Wallet, cursor }, []));
+    return store;
+  });
+  return { identities, best, stores };
 }
 
 function identity(name: string): Identity {

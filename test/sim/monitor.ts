@@ -35,7 +35,7 @@ export interface Tracked {
 }
 
 /** So many commits apart are memory and store compared whole; each death compares them as well. */
-const COMPARE_EVERY = 16;
+const COMPARE_EVERY = 40;
 
 /** Watches what nodes commit, send and publish, and remembers what later must agree with it. */
 export class Monitor {
@@ -55,6 +55,11 @@ export class Monitor {
 
   constructor(nodeOf: (id: NodeId) => SimNode) {
     this.#nodeOf = nodeOf;
+  }
+
+  /** What a node has stored when the simulation begins. */
+  begins(node: SimNode): void {
+    for (const channel of node.live.channels.values()) this.#channelCommitted(node, channel);
   }
 
   // --- what is committed

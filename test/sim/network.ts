@@ -66,6 +66,7 @@ export class Network {
 
   /** A process is gone: its links break, and what was sent to it is lost. */
   gone(node: SimNode): void {
+    for (const dial of this.dials.filter(({ from }) => from === node)) this.dials.splice(this.dials.indexOf(dial), 1);
     for (const link of this.links) {
       const end = link.ends.indexOf(node);
       if (end < 0) continue;

@@ -11,7 +11,7 @@ import { step } from '../../src/node/step.ts';
 import type { Address, NodeCommand, NodeEffect, NodeEnv, NodeFailure, NodeInput, NodeReply, NodeState, Planner } from '../../src/node/types.ts';
 import type { Identity } from './identity.ts';
 import type { Rng } from './random.ts';
-import { MemoryStore } from './store.ts';
+import type { MemoryStore } from './store.ts';
 
 /** Where a process may die. */
 export const CRASH_POINTS = ['before_commit', 'after_commit', 'half_effects'] as const;
@@ -21,7 +21,8 @@ export type CrashPoint = (typeof CRASH_POINTS)[number];
 export type Planted = 'sent_before_commit' | 'htlc_lost_over_restart' | 'settled_twice';
 
 /** Of a real node, but with small delays: the simulation does not wait for 720 blocks. */
-const LIMITS: ChannelLimits = { ...DEFAULT_LIMITS, toSelfDelay: blocks(9), maxHtlcValueInFlight: msat(2_000_000_000n), maxAcceptedHtlcs: 30 };
+export const DELAY = 9;
+const LIMITS: ChannelLimits = { ...DEFAULT_LIMITS, toSelfDelay: blocks(DELAY), maxHtlcValueInFlight: msat(2_000_000_000n), maxAcceptedHtlcs: 30 };
 
 /** What the node's surroundings give it. */
 export interface Surroundings {
@@ -45,7 +46,7 @@ export class SimNode {
   readonly identity: Identity;
   readonly inbox: NodeInput[] = [];
   readonly rng: Rng;
-  store = new MemoryStore();
+  readonly store: MemoryStore;
   /** Null while the process is not running. */
   state: NodeState | null;
   crashes = 0;
@@ -53,7 +54,7 @@ export class SimNode {
   readonly #replies = new Map<CommandId, (reply: Reply) => void>();
   #nextCommand = 1;
 
-  constructor(part: { readonly identity: Identity; readonly index: number; readonly rng: Rng; readonly around: Surroundings; readonly state: NodeState }) {
+  constructor(part: { readonly identity: Identity; readonly index: number; readonly rng: Rng; readonly around: Surroundings; readonly store: MemoryStore }) {
     this.identity = part.identity;
     this.name = part.identity.name;
     this.index = part.index;
@@ -61,10 +62,8 @@ export class SimNode {
     this.address = { host: `node-${this.name.toLowerCase()}`, port: 9735 };
     this.rng = part.rng;
     this.#around = part.around;
-    // What stands in the state at the very beginning is stored like a change of everything.
-    const loaded = this.#load();
-    this.state = part.state;
-    this.store.commit(batchOf(loaded, part.state, []));
+    this.store = part.store;
+    this.state = this.#load();
   }
 
   get isUp(): boolean {

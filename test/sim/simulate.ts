@@ -1,6 +1,7 @@
 import type { FeatureName } from '../../src/bolt/wire/features.ts';
 import { Users } from './actions.ts';
-import { resolveEverything } from './ending.ts';
+import { pump, resolveEverything } from './ending.ts';
+import type { Scene } from './identity.ts';
 import { CRASH_POINTS, type Planted, type SimNode } from './node.ts';
 import { Rng } from './random.ts';
 import { World } from './world.ts';
@@ -48,15 +49,18 @@ export function simulate(seed: number, options: SimOptions = {}): SimReport {
   const rng = new Rng(seed, 'simulation');
   let events = 0;
   const trace = options.trace;
+  const shape = shapeOf(rng);
   const world = new World({
     rng,
-    ...topology(rng),
+    nodes: shape.nodes,
+    without: new Set(shape.without),
     interpreted: options.interpreted ?? seed % 16 === 0,
     planted: options.planted ?? null,
+    ...(shape.scene === null ? {} : { from: readyScene(shape, shape.scene) }),
     trace: trace === undefined ? () => {} : (line) => trace(`${events} ${line()}`),
   });
   try {
-    const users = new Users(world, pairsOf(world, rng));
+    const users = new Users(world, pairsOf(world, shape));
     const weather: Weather = {
       crash: rng.pick([0, 0.01, 0.03, 0.08]),
       cut: rng.pick([0, 0.1, 0.4, 1.2]),
@@ -64,7 +68,7 @@ export function simulate(seed: number, options: SimOptions = {}): SimReport {
       lazy: rng.pick([0.05, 0.3, 0.7]),
     };
     users.begin();
-    const total = options.events ?? 260 + rng.below(160);
+    const total = options.events ?? (shape.scene === null ? 220 : 130) + rng.below(100);
     for (; events < total; events++) happen(world, users, weather);
     resolveEverything(world, users, () => events++);
   } catch (error) {
@@ -73,22 +77,56 @@ export function simulate(seed: number, options: SimOptions = {}): SimReport {
   return { seed, counts: world.counts, phases: world.monitor.phases };
 }
 
-function topology(rng: Rng): { readonly nodes: number; readonly without: ReadonlySet<FeatureName> } {
-  const without = new Set<FeatureName>();
-  if (rng.chance(0.5)) without.add('option_simple_close');
-  if (rng.chance(0.25)) without.add('option_anchors');
-  if (rng.chance(0.2)) without.add('option_scid_alias');
-  return { nodes: rng.pick([2, 2, 3, 3, 3, 4]), without };
+/** Who there is, who may have channels with whom, and what older peers lack. */
+interface Shape {
+  readonly nodes: number;
+  readonly triangle: boolean;
+  readonly without: readonly FeatureName[];
+  /** Number of the scene with open channels that it begins with; null for new nodes. */
+  readonly scene: number | null;
 }
 
-/** A pair, a line, or a triangle with whatever hangs on it. */
-function pairsOf(world: World, rng: Rng): readonly (readonly [SimNode, SimNode])[] {
+const SCENES = 2;
+
+function shapeOf(rng: Rng): Shape {
+  const without: FeatureName[] = [];
+  if (rng.chance(0.5)) without.push('option_simple_close');
+  if (rng.chance(0.25)) without.push('option_anchors');
+  return { nodes: rng.pick([2, 2, 3, 3, 3, 4]), triangle: rng.chance(0.5), without, scene: rng.chance(0.7) ? rng.below(SCENES) : null };
+}
+
+/** A pair, a line, or a triangle, with a fourth one at its end. */
+function pairsOf(world: World, { triangle }: Shape): readonly (readonly [SimNode, SimNode])[] {
   const [a, b, c, d] = world.nodes as [SimNode, SimNode, SimNode?, SimNode?];
   const pairs: (readonly [SimNode, SimNode])[] = [[a, b]];
   if (c !== undefined) pairs.push([b, c]);
-  if (c !== undefined && rng.chance(0.5)) pairs.push([a, c]);
+  if (c !== undefined && triangle) pairs.push([a, c]);
   if (c !== undefined && d !== undefined) pairs.push([c, d]);
   return pairs;
+}
+
+const scenes = new Map<string, Scene>();
+
+/** Nodes whose channels are open: opened once a process without any fault, the same for every seed. */
+function readyScene(shape: Shape, number: number): Scene {
+  const name = JSON.stringify(shape);
+  const known = scenes.get(name);
+  if (known !== undefined) return known;
+  const rng = new Rng(number, name);
+  const world = new World({ rng, nodes: shape.nodes, without: new Set(shape.without), interpreted: false, planted: null, trace: () => {} });
+  world.faulty = false;
+  const users = new Users(world, pairsOf(world, shape));
+  users.begin();
+  pump(world, () => {});
+  for (const pair of [...users.pairs, ...users.pairs.slice(0, 1)]) {
+    users.open(pair);
+    pump(world, () => {});
+    for (let i = 0; i < 7; i++) world.mine();
+    pump(world, () => {});
+  }
+  const scene = world.scene();
+  scenes.set(name, scene);
+  return scene;
 }
 
 /** One thing happens. */

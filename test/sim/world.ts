@@ -6,11 +6,10 @@ import { publishable } from '../../src/bolt/channel/channel.ts';
 import { view } from '../../src/bolt/channel/view.ts';
 import type { FeatureName } from '../../src/bolt/wire/features.ts';
 import type { BlockNode } from '../../src/io/regtest/consensus.ts';
-import { loadState } from '../../src/node/persist.ts';
 import type { NodeEffect, NodeState } from '../../src/node/types.ts';
 import { unconfirmedOwn } from '../../src/node/wallet/coins.ts';
 import { SimChain } from './chain.ts';
-import { START_TIME, theBase } from './identity.ts';
+import { type Scene, START_TIME, theBase } from './identity.ts';
 import { Monitor, Violation } from './monitor.ts';
 import { type Link, Network } from './network.ts';
 import { type CrashPoint, feeratesAt, type Planted, SimNode } from './node.ts';
@@ -24,6 +23,8 @@ export interface WorldOptions {
   readonly without: ReadonlySet<FeatureName>;
   readonly interpreted: boolean;
   readonly planted: Planted | null;
+  /** What earlier nodes left behind; else new nodes with coins. */
+  readonly from?: Scene;
   trace(line: () => string): void;
 }
 
@@ -36,7 +37,7 @@ export class World {
   readonly rng: Rng;
   /** Faults of the surroundings: broadcasts that get lost. */
   faulty = true;
-  now = START_TIME + 1;
+  now: number;
   feerate = 2500;
   readonly counts = new Map<string, number>();
   readonly #trace: (line: () => string) => void;
@@ -46,7 +47,9 @@ export class World {
     this.rng = options.rng;
     this.#trace = options.trace;
     this.network = new Network(options.rng, options.without);
-    this.chain = new SimChain({ best: base.best, interpreted: options.interpreted, time: this.now });
+    const from = options.from ?? base;
+    this.now = (from.best.at(-1)?.header.time ?? START_TIME) + 1;
+    this.chain = new SimChain({ best: from.best, interpreted: options.interpreted, time: this.now });
     this.monitor = new Monitor((id) => this.nodeOf(id));
     const around = {
       now: () => this.now,
@@ -58,12 +61,15 @@ export class World {
       planted: options.planted,
     };
     this.nodes = base.identities.slice(0, options.nodes).map((identity, index) => {
-      const { keys, walletKeys } = identity;
-      const empty = loadState(new MemoryStore().load(), { network: 'regtest', keys, walletKeys });
-      if (!empty.ok) throw new Error(empty.failure.message);
-      const state: NodeState = { ...empty.value, wallet: base.wallets[index] as NodeState['wallet'], cursor: base.cursor };
-      return new SimNode({ identity, index, rng: options.rng, around, state });
+      const store = new MemoryStore(from.stores[index]);
+      return new SimNode({ identity, index, rng: options.rng, around, store });
     });
+    for (const node of this.nodes) this.monitor.begins(node);
+  }
+
+  /** What would be left if every process died now. */
+  scene(): Scene {
+    return { best: [...this.chain.best], stores: this.nodes.map((node) => new MemoryStore(node.store)) };
   }
 
   count(what: string): void {
