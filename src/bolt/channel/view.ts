@@ -14,7 +14,19 @@ import { isLive, isUsable } from './turn.ts';
 import type { ChannelView, PhaseName } from './types.ts';
 import { isAtRest, isQuiet, snapshot } from './update.ts';
 
+/** A channel never changes, so that what is seen of it is found once. */
+const views = new WeakMap<Channel, ChannelView>();
+
 export function view(channel: Channel): ChannelView {
+  let seen = views.get(channel);
+  if (seen === undefined) {
+    seen = look(channel);
+    views.set(channel, seen);
+  }
+  return seen;
+}
+
+function look(channel: Channel): ChannelView {
   const { params, phase } = channel.durable;
   const usable = isUsable(channel);
   const opening = { isFunder: params.isFunder, isPublic: params.isPublic, isZeroConf: hasType(params, 'zeroconf') };
@@ -41,8 +53,13 @@ export function view(channel: Channel): ChannelView {
     remoteAlias: phase.aliases.remote,
     localMsat: content.localMsat,
     remoteMsat: content.remoteMsat,
-    sendableMsat: usable ? largestAmount(addRules(params, phase.commitments, 'offering')) : msat(0),
-    receivableMsat: usable ? largestAmount(addRules(params, phase.commitments, 'asked')) : msat(0),
+    // Found by search, and seldom asked for: on demand only.
+    get sendableMsat() {
+      return usable ? largestAmount(addRules(params, phase.commitments, 'offering')) : msat(0);
+    },
+    get receivableMsat() {
+      return usable ? largestAmount(addRules(params, phase.commitments, 'asked')) : msat(0);
+    },
     feeratePerKw: content.feerate,
     htlcs: phase.commitments.htlcs.map(({ direction, htlc, origin }) => ({ direction, htlc, origin })),
     closing: closingOf(phase),
