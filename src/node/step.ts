@@ -272,6 +272,11 @@ function setPolicy(draft: Draft, id: CommandId, wanted: Extract<NodeCommand, { k
     refuse(draft, id, { code: 'NOT_FOUND', message: 'no such channel' });
     return;
   }
+  // Under its temporary id nothing is kept of it.
+  if (view(channel).phase === 'opening') {
+    refuse(draft, id, { code: 'POLICY', message: 'the channel is still being opened', hint: 'wait until it is signed' });
+    return;
+  }
   refreshUpdate(draft, wanted.channelId, { ...extrasOf(draft, wanted.channelId).policy, ...wanted.policy });
   reply(draft, id, { kind: 'done' });
 }
