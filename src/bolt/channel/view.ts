@@ -83,7 +83,7 @@ const NOTHING_LIVE = {
 
 function phaseName(channel: Channel): PhaseName {
   const { phase, frozen } = channel.durable;
-  if (frozen !== null && phase.kind !== 'closed') return 'frozen';
+  if (frozen !== null && (phase.kind === 'opening' || phase.kind === 'active')) return 'frozen';
   switch (phase.kind) {
     case 'opening':
       return 'opening';

@@ -6,6 +6,7 @@ import { deadlines, watches } from '../../../../src/bolt/channel/channel.ts';
 import { localCommitmentTx } from '../../../../src/bolt/channel/force-close.ts';
 import type { Channel } from '../../../../src/bolt/channel/state.ts';
 import { ANCHORS, LEGACY, type Name, Pair, type PairOptions, p2wpkh } from '../../../channel/pair.ts';
+import { scriptFailure } from '../../bitcoin/interpreter.ts';
 
 const opened = (options: PairOptions = {}): Pair => new Pair({ pushMsat: 400_000_000n, ...options }).ready();
 const formats = [
@@ -104,6 +105,31 @@ describe('force close', () => {
     expect(pair.view('bob').phase).toBe('force_closing');
     expect(pair.add('alice', 1_000_000n).reply).toMatchObject({ ok: false, failure: { rule: 'channel_state' } });
   });
+});
+
+describe('what is published', () => {
+  for (const [name, features] of formats)
+    test(`${name}: passes the script interpreter: commitment, sweeps of both sides, closing transactions`, () => {
+      const pair = opened({ features });
+      pair.add('alice', 20_000_000n);
+      pair.add('bob', 15_000_000n);
+      pair.settle();
+      const funding = must(pair.alice.published[0], 'funding').tx.outputs.slice(1);
+      const commitment = forceClose(pair, 'alice');
+      expect(commitment.outputs.length).toBeGreaterThan(3);
+      expect(scriptFailure(commitment, funding)).toBeNull();
+      pair.mine([commitment], 720);
+      for (const by of ['alice', 'bob'] as const) {
+        const swept = sweepOf(pair, by);
+        const prevouts = swept.inputs.map(({ prevout }) => must(commitment.outputs[prevout.vout], 'an output'));
+        expect(scriptFailure(swept, prevouts), by).toBeNull();
+      }
+      const agreed = opened({ features });
+      agreed.feed('bob', { kind: 'close', id: agreed.command(), script: p2wpkh('end'), feerate: null }).settle();
+      const closings = agreed.alice.published.filter(({ label }) => label === 'closing');
+      expect(closings.length).toBeGreaterThan(0);
+      for (const { tx } of closings) expect(scriptFailure(tx, must(agreed.alice.published[0], 'funding').tx.outputs.slice(1))).toBeNull();
+    });
 });
 
 describe('HTLC deadlines', () => {

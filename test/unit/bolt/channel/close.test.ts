@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { must } from '../../../../src/base/assert.ts';
 import { type Bytes, concat, EMPTY, toHex, utf8 } from '../../../../src/base/bytes.ts';
-import { feeratePerKw, sat } from '../../../../src/base/units.ts';
+import { feeratePerKw, type Sat, sat } from '../../../../src/base/units.ts';
 import { type Tx, txId } from '../../../../src/bitcoin/tx.ts';
+import { legacyClosingTx, signClosing } from '../../../../src/bolt/channel/closing.ts';
+import { closingInput, closingShares } from '../../../../src/bolt/channel/negotiate.ts';
 import type { ChannelInput } from '../../../../src/bolt/channel/types.ts';
 import type { FeatureName } from '../../../../src/bolt/wire/features.ts';
 import { sha256 } from '../../../../src/crypto/hash.ts';
@@ -248,19 +250,41 @@ describe('shutdown scripts', () => {
     expect(pair.alice.hungUp).toContain('bad_shutdown_script');
   });
 
-  test('a closing fee beyond our range is a fault that costs the channel', () => {
-    const pair = opened({ features: LEGACY_CLOSE });
-    pair.onEffect = (end, effect) => {
-      if (end.name !== 'bob' || effect.kind !== 'send' || effect.message.name !== 'closing_signed') return;
-      Object.assign(effect.message, {
-        feeSatoshis: sat(1n),
-        tlvs: { feeRange: { minFeeSatoshis: sat(1n), maxFeeSatoshis: sat(1_000_000n) } },
-      });
+  test('a signature for another fee is a warning; a fee outside both ranges costs the channel', () => {
+    const reached = (): Pair => {
+      const pair = opened({ features: LEGACY_CLOSE });
+      close(pair, 'bob', p2wpkh('bob'));
+      // Alice funds the channel and proposes first; Bob has not heard of it yet.
+      while (!pair.sentBy('alice').includes('closing_signed')) {
+        pair.flush();
+        if (pair.sentBy('alice').includes('closing_signed')) break;
+        pair.deliver('alice');
+        pair.deliver('bob');
+      }
+      expect(closings(pair, 'alice')).toEqual([]);
+      return pair;
     };
-    close(pair, 'bob', p2wpkh('end'));
-    pair.settle();
-    // The signature is not for that fee: a warning, and no transaction.
-    expect(pair.alice.hungUp).toContain('closing_signature');
-    expect(closings(pair, 'alice')).toEqual([]);
+    const tell = (pair: Pair, feeSatoshis: Sat, signedFee: Sat): void => {
+      const params = pair.channel('bob').durable.params;
+      const input = closingInput(params);
+      const shares = closingShares(params, pair.active('bob'));
+      const part = { outpoint: input.outpoint, ...shares, funder: 'remote', fee: signedFee, dustLimit: sat(354n) } as const;
+      const key = pair.bob.env.keys.channelSecrets(params.keyIndex).fundingKey;
+      const signature = signClosing(must(legacyClosingTx(part), 'a transaction'), input, key);
+      const tlvs = { feeRange: { minFeeSatoshis: sat(1n), maxFeeSatoshis: sat(1_000_000n) } };
+      const message = { name: 'closing_signed', channelId: params.channelId, feeSatoshis, signature, tlvs } as const;
+      pair.feed('alice', { kind: 'message', message });
+    };
+    const forged = reached();
+    tell(forged, sat(500n), sat(501n));
+    expect(forged.alice.hungUp).toContain('closing_signature');
+    expect(forged.view('alice').phase).toBe('negotiating');
+    const dear = reached();
+    tell(dear, sat(100_000n), sat(100_000n));
+    expect(dear.alice.hungUp).toContain('closing_fee');
+    expect(dear.view('alice').phase).toBe('force_closing');
+    const agreed = reached();
+    tell(agreed, sat(500n), sat(500n));
+    expect(agreed.view('alice').phase).toBe('closing');
   });
 });
