@@ -132,7 +132,10 @@ function query(draft: Draft, payment: Payment, remaining: Msat): RouteQuery {
 }
 
 /** Our channels as they can be used now. Their sendable amount already counts what is in flight. */
-export function firstHops(draft: Draft, limits: Pick<Payment, 'outgoing' | 'excludedChannels' | 'excludedNodes'>): readonly FirstHop[] {
+export function firstHops(
+  draft: Pick<Draft, 'state'>,
+  limits: Pick<Payment, 'outgoing' | 'excludedChannels' | 'excludedNodes'>,
+): readonly FirstHop[] {
   const hops: FirstHop[] = [];
   for (const channel of draft.state.channels.values()) {
     const seen = view(channel);

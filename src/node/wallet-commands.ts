@@ -27,7 +27,13 @@ export function sendCommand(draft: Draft, id: CommandId, command: Extract<NodeCo
 
 export function bumpCommand(draft: Draft, id: CommandId, command: Extract<NodeCommand, { kind: 'bump_fee' }>): void {
   const { txid, feerate, method, dryRun } = command;
-  const bump = bumpFee(draft.state.wallet, draft.env.walletKeys, { txid, feerate, method, height: draft.env.height, random: draft.env.random });
+  const bump = bumpFee(draft.state.wallet, draft.env.walletKeys, {
+    txid,
+    feerate,
+    method,
+    height: draft.env.height,
+    random: draft.env.random,
+  });
   if (!bump.ok) refuse(draft, id, bump.failure);
   else finish(draft, id, bump.value, dryRun ? 'dry_run' : 'publish');
 }
