@@ -85,6 +85,20 @@ describe('the stored form of a channel', () => {
     }
   });
 
+  test('onions and failure reasons are stored no longer than they may have to be sent', () => {
+    const pair = new Pair({ pushMsat: 400_000_000n }).ready();
+    const empty = { alice: stored(pair.channel('alice')).length, bob: stored(pair.channel('bob')).length };
+    for (let i = 0; i < 10; i++) pair.add('alice', 1_000_000n);
+    expect(stored(pair.channel('alice')).length).toBeGreaterThan(13_660);
+    pair.settle();
+    for (const name of ['alice', 'bob'] as const) expect(stored(pair.channel(name)).length - empty[name]).toBeLessThan(10 * 250);
+    for (let i = 0; i < 10; i++) pair.fail('bob', BigInt(i));
+    pair.flush().deliver('alice');
+    expect(stored(pair.channel('bob')).length - empty.bob).toBeGreaterThan(10 * 292);
+    pair.settle();
+    for (const name of ['alice', 'bob'] as const) expect(stored(pair.channel(name)).length - empty[name]).toBeLessThan(150);
+  });
+
   test('truncated bytes, and those of another version, are refused', () => {
     const bytes = stored(all.get('busy 11 bob') as Channel);
     for (let length = 0; length < bytes.length; length += 37) expect(decodeWith(channelCodec, bytes.subarray(0, length)).ok).toBe(false);

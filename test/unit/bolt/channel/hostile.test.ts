@@ -90,6 +90,23 @@ describe('a peer’s breach in normal operation is a fault, and never a throw', 
     }
   });
 
+  test('a secret that contradicts an earlier one: the channel is failed', () => {
+    const pair = opened();
+    pair.add('alice', 1_000_000n);
+    pair.settle();
+    const { session, durable } = pair.channel('alice');
+    const active = pair.active('alice');
+    const { secrets } = active.commitments;
+    const lie = secrets.known.map((entry) => ({ ...entry, secret: new Uint8Array(32).fill(5) }));
+    const commitments = { ...active.commitments, secrets: { ...secrets, known: lie } };
+    pair.alice.channel = { session, durable: { ...durable, phase: { ...active, commitments } } };
+    for (let i = 0; i < 4 && pair.view('alice').phase === 'normal'; i++) {
+      pair.add('alice', 1_000_000n);
+      pair.settle();
+    }
+    expect(pair.view('alice').closing?.why).toContain('contradicts an earlier one');
+  });
+
   test('a next point that is none, and a revocation that nobody asked for', () => {
     const pair = opened();
     tamper(pair, 'bob', 'revoke_and_ack', () => ({ nextPerCommitmentPoint: NOT_A_POINT }));
