@@ -6,4 +6,6 @@ export const BENCHES: { readonly [name: string]: () => Promise<{ readonly bench:
   decode: () => import('./decode.ts'),
   crypto: () => import('./crypto.ts'),
   onion: () => import('./onion.ts'),
+  payments: () => import('./payments.ts'),
+  oneshot: () => import('./oneshot.ts'),
 };

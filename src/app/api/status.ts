@@ -26,6 +26,10 @@ export const status = defineOperation({
       remote_msat: amount(),
     }),
     graph: object({ nodes: count(), channels: count() }),
+    store: object({
+      synchronous: text({ description: "as SQLite tells of the node's own connection" }),
+      commits: count({ description: 'since it was opened' }),
+    }),
   }),
   async run({ runtime, network }) {
     const { state } = runtime;
@@ -57,6 +61,7 @@ export const status = defineOperation({
         remote_msat: jsonInteger(seen.reduce((sum, { remoteMsat }) => sum + remoteMsat, 0n)),
       },
       graph: { nodes: graph.nodes, channels: graph.channels },
+      store: { synchronous: runtime.store.synchronous(), commits: runtime.store.commits },
     };
   },
 });

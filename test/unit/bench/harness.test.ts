@@ -59,7 +59,9 @@ describe('npm run bench', () => {
 
   test('--list names every bench', () => {
     const listed = execFileSync(process.execPath, [main, '--list'], { encoding: 'utf8' });
-    expect(listed.split('\n').map((line) => line.split(' ')[0])).toEqual(expect.arrayContaining(['startup', 'decode', 'crypto', 'onion']));
+    expect(listed.split('\n').map((line) => line.split(' ')[0])).toEqual(
+      expect.arrayContaining(['startup', 'decode', 'crypto', 'onion', 'payments', 'oneshot']),
+    );
   });
 
   test('measurements are one JSON object a line, with the parameters of the case as keys', () => {
