@@ -15,6 +15,8 @@ export const CHANNEL_GONE = 1;
 export const CHANNEL_UNROUTABLE = 2;
 /** `channelFlags`: its funding output was spent in a block. */
 export const CHANNEL_SPENT = 4;
+/** `channelFlags`: from a digest that nobody signed; used, but told to nobody. */
+export const CHANNEL_UNSIGNED = 8;
 /** `nodeFlags`: an unknown even feature. BOLT 7: "MUST NOT route a payment through the node". */
 export const NODE_UNROUTABLE = 1;
 

@@ -1,10 +1,13 @@
 import { type Bytes, toHex } from '../../base/bytes.ts';
 import { passes, type TimestampFilter, type Told } from '../../bolt/gossip/answer.ts';
 import { WANT_ALL, WANT_ANNOUNCEMENT, WANT_NODE_1, WANT_NODE_2, WANT_UPDATE_1, WANT_UPDATE_2 } from '../../bolt/gossip/sync.ts';
-import { CHANNEL_GONE, CHANNEL_SPENT, EDGE_KNOWN, type Graph } from '../../bolt/route/graph.ts';
+import { isUnsigned } from '../../bolt/gossip/synthetic.ts';
+import { CHANNEL_GONE, CHANNEL_SPENT, CHANNEL_UNSIGNED, EDGE_KNOWN, type Graph } from '../../bolt/route/graph.ts';
 import type { Message, MessageNamed } from '../../bolt/wire/message.ts';
 import type { GraphDatabase } from './database.ts';
 import { decoded } from './relay.ts';
+
+const UNTOLD = CHANNEL_GONE | CHANNEL_SPENT | CHANNEL_UNSIGNED;
 
 /** What we tell peers that ask, read from the graph and the database. */
 export class Answers {
@@ -45,13 +48,13 @@ export class Answers {
     for (let i = 0; i < scids.length; i++) {
       const wanted = flags?.[i] ?? WANT_ALL;
       const channel = this.#graph.findChannel(scids[i] as bigint);
-      if (channel === -1 || ((this.#graph.channelFlags[channel] as number) & CHANNEL_SPENT) !== 0) continue;
+      if (channel === -1 || ((this.#graph.channelFlags[channel] as number) & UNTOLD) !== 0) continue;
       const rows = this.#database.channel(scids[i] as bigint);
       if (rows === null) continue;
       const due: Bytes[] = [];
       if ((wanted & WANT_ANNOUNCEMENT) !== 0) due.push(rows.announcement);
-      if ((wanted & WANT_UPDATE_1) !== 0 && rows.updates[0] !== null) due.push(rows.updates[0]);
-      if ((wanted & WANT_UPDATE_2) !== 0 && rows.updates[1] !== null) due.push(rows.updates[1]);
+      if ((wanted & WANT_UPDATE_1) !== 0 && rows.updates[0] !== null && !isUnsigned(rows.updates[0])) due.push(rows.updates[0]);
+      if ((wanted & WANT_UPDATE_2) !== 0 && rows.updates[1] !== null && !isUnsigned(rows.updates[1])) due.push(rows.updates[1]);
       if ((wanted & WANT_NODE_1) !== 0) this.#node(this.#graph.node1[channel] as number, nodesSent, due);
       if ((wanted & WANT_NODE_2) !== 0) this.#node(this.#graph.node2[channel] as number, nodesSent, due);
       yield* decoded(due);
@@ -73,7 +76,7 @@ export class Answers {
     const graph = this.#graph;
     const nodesSent = new Set<string>();
     for (let channel = 0; channel < graph.channels; channel++) {
-      if (((graph.channelFlags[channel] as number) & (CHANNEL_GONE | CHANNEL_SPENT)) !== 0) continue;
+      if (((graph.channelFlags[channel] as number) & UNTOLD) !== 0) continue;
       const fresh = [2 * channel, 2 * channel + 1].filter(
         (edge) => ((graph.edgeFlags[edge] as number) & EDGE_KNOWN) !== 0 && passes(filter, graph.timestamp[edge] as number),
       );
@@ -87,7 +90,7 @@ export class Answers {
       if (fresh.length > 0) due.push(rows.announcement);
       for (const edge of fresh) {
         const update = rows.updates[(edge & 1) as 0 | 1];
-        if (update !== null) due.push(update);
+        if (update !== null && !isUnsigned(update)) due.push(update);
       }
       for (const node of nodes) this.#node(node, nodesSent, due);
       yield* decoded(due);
@@ -100,7 +103,7 @@ export class Answers {
     const all = new BigUint64Array(graph.liveChannels);
     let count = 0;
     for (let channel = 0; channel < graph.channels; channel++)
-      if (((graph.channelFlags[channel] as number) & (CHANNEL_GONE | CHANNEL_SPENT)) === 0) all[count++] = graph.scidOf(channel);
+      if (((graph.channelFlags[channel] as number) & UNTOLD) === 0) all[count++] = graph.scidOf(channel);
     this.#sorted = all.subarray(0, count).sort();
     this.#sortedAt = graph.changes;
     return this.#sorted;

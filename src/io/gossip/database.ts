@@ -2,7 +2,8 @@ import { rmSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import type { Bytes } from '../../base/bytes.ts';
 import { policyOfUpdate, readGossip } from '../../bolt/gossip/raw.ts';
-import { CHANNEL_SPENT, CHANNEL_UNROUTABLE, Graph, NODE_UNROUTABLE } from '../../bolt/route/graph.ts';
+import { isUnsigned } from '../../bolt/gossip/synthetic.ts';
+import { CHANNEL_SPENT, CHANNEL_UNROUTABLE, CHANNEL_UNSIGNED, Graph, NODE_UNROUTABLE } from '../../bolt/route/graph.ts';
 import { unassignedRequired } from '../../bolt/wire/features.ts';
 
 const VERSION = 1;
@@ -146,7 +147,7 @@ export class GraphDatabase {
       const read = readGossip(message as Bytes);
       if (read?.kind !== 'channel_announcement') continue;
       const unroutable = unassignedRequired(read.features).length > 0 ? CHANNEL_UNROUTABLE : 0;
-      const flags = unroutable | (spent === null ? 0 : CHANNEL_SPENT);
+      const flags = unroutable | (isUnsigned(read.bytes) ? CHANNEL_UNSIGNED : 0) | (spent === null ? 0 : CHANNEL_SPENT);
       graph.addChannel({ scid: read.scid, a: read.nodeId1, b: read.nodeId2, capacityMsat: Number(capacity) * 1000, flags });
     }
     for (const table of ['update1', 'update2']) {

@@ -1,7 +1,8 @@
 // What comes in is checked in the order of BOLT 7, cheapest first: form, chain, age, then signatures, then the funding output; what passes goes
 // into the graph and the database. Messages are applied in the order in which they came.
 import { type Bytes, compare, equal } from '../../base/bytes.ts';
-import type { NodeId } from '../../base/ids.ts';
+import type { BlockHash, NodeId } from '../../base/ids.ts';
+import type { RapidSnapshot, RapidUpdate } from '../../bolt/gossip/rapid.ts';
 import {
   addressesAreWellFormed,
   policyOfUpdate,
@@ -11,7 +12,8 @@ import {
   readGossip,
   sameUpdateBody,
 } from '../../bolt/gossip/raw.ts';
-import { CHANNEL_UNROUTABLE, type Graph, NODE_UNROUTABLE } from '../../bolt/route/graph.ts';
+import { unsignedAnnouncement, unsignedUpdate } from '../../bolt/gossip/synthetic.ts';
+import { CHANNEL_UNROUTABLE, CHANNEL_UNSIGNED, EDGE_KNOWN, type Graph, NODE_UNROUTABLE } from '../../bolt/route/graph.ts';
 import { unassignedRequired } from '../../bolt/wire/features.ts';
 import type { GraphDatabase } from './database.ts';
 import type { Funding, FundingCheck } from './funding.ts';
@@ -60,13 +62,15 @@ export interface IntakeOptions {
 
 interface Item extends VerifyJob {
   readonly origin: Origin;
+  /** Of a channel, as a file tells it. */
+  readonly capacitySat?: number | undefined;
 }
 
 /** BOLT 7: pruning is for channels whose newest update is older than two weeks. */
 export const STALE_SECONDS = 14 * 86_400;
 const FUTURE_SECONDS = 86_400;
+const DIGEST_BACKDATED_SECONDS = 7 * 86_400;
 const BATCH = 512;
-const BATCHES_IN_FLIGHT = 4;
 /** Messages that may wait for verification: about 20 MB. */
 const MAX_WAITING = 50_000;
 /** Ten times today's main network. */
@@ -81,6 +85,7 @@ export class Intake {
   #flying = 0;
   #applied: Promise<void> = Promise.resolve();
   #idle: (() => void)[] = [];
+  #rooms: { readonly most: number; readonly resolve: () => void }[] = [];
   #scheduled = false;
 
   constructor(options: IntakeOptions) {
@@ -98,8 +103,60 @@ export class Intake {
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
+  /** Resolves when at most `most` messages wait: how a reader of a file keeps its memory bounded. */
+  room(most: number): Promise<void> {
+    if (this.waiting <= most) return Promise.resolve();
+    return new Promise((resolve) => this.#rooms.push({ most, resolve }));
+  }
+
+  /** Takes in a digest that nobody signed: channels and policies that are not known yet. Of these nothing is told to peers. */
+  takeDigest(digest: RapidSnapshot): void {
+    const { graph, database, chainHash } = this.#options;
+    for (const channel of digest.channels) {
+      if (graph.findChannel(channel.scid) !== -1 || graph.liveChannels >= MAX_CHANNELS) continue;
+      const flags = CHANNEL_UNSIGNED | (unassignedRequired(channel.features).length > 0 ? CHANNEL_UNROUTABLE : 0);
+      graph.addChannel({ scid: channel.scid, a: channel.nodeId1, b: channel.nodeId2, capacityMsat: 0, flags });
+      const message = unsignedAnnouncement(chainHash as BlockHash, channel);
+      database.write({ kind: 'channel', scid: channel.scid, message, capacitySat: 0, txid: null });
+    }
+    // As LDK does: the digest's own timestamps are backdated, so that any update heard of later is newer.
+    const timestamp = Math.max(0, digest.timestamp - DIGEST_BACKDATED_SECONDS);
+    for (const update of digest.updates) this.#takeUpdate(update, timestamp);
+  }
+
+  #takeUpdate(update: RapidUpdate, timestamp: number): void {
+    const { graph, database, chainHash } = this.#options;
+    const channel = graph.findChannel(update.scid);
+    const edge = 2 * channel + update.direction;
+    if (channel === -1 || (graph.timestamp[edge] as number) > timestamp) return;
+    const isKnown = ((graph.edgeFlags[edge] as number) & EDGE_KNOWN) !== 0;
+    const field = (told: number | null, table: { readonly [edge: number]: number | undefined }): number | null =>
+      told ?? (isKnown ? (table[edge] ?? null) : null);
+    const [cltvExpiryDelta, htlcMinimumMsat, feeBaseMsat, feeProportionalMillionths, htlcMaximumMsat] = [
+      field(update.cltvExpiryDelta, graph.cltvExpiryDelta),
+      field(update.htlcMinimumMsat, graph.htlcMinimumMsat),
+      field(update.feeBaseMsat, graph.feeBaseMsat),
+      field(update.feeProportionalMillionths, graph.feeProportionalMillionths),
+      field(update.htlcMaximumMsat, graph.htlcMaximumMsat),
+    ];
+    // An incremental update of a direction that is not known says nothing.
+    if (
+      cltvExpiryDelta === null ||
+      htlcMinimumMsat === null ||
+      feeBaseMsat === null ||
+      feeProportionalMillionths === null ||
+      htlcMaximumMsat === null
+    )
+      return;
+    const policy = { cltvExpiryDelta, htlcMinimumMsat, feeBaseMsat, feeProportionalMillionths, htlcMaximumMsat };
+    const { scid, direction, disabled } = update;
+    const message = unsignedUpdate({ chainHash: chainHash as BlockHash, scid, direction, disabled, timestamp, ...policy });
+    graph.setPolicy(edge, policyOfUpdate(message));
+    database.write({ kind: 'update', scid, direction, message });
+  }
+
   /** Takes one message as received. Returns whether it was queued. */
-  submit(bytes: Bytes, origin: Origin): boolean {
+  submit(bytes: Bytes, origin: Origin, capacitySat?: number): boolean {
     const message = readGossip(bytes);
     if (message === null) return this.#refuse('malformed', null, origin);
     const refusal = this.#precheck(message, origin);
@@ -109,7 +166,7 @@ export class Intake {
       return true;
     }
     if (this.#queue.length >= MAX_WAITING) return this.#refuse('overflow', message, origin);
-    this.#queue.push({ message, updateKey: message.kind === 'channel_update' ? this.#signer(message) : null, origin });
+    this.#queue.push({ message, updateKey: message.kind === 'channel_update' ? this.#signer(message) : null, origin, capacitySat });
     if (message.kind === 'channel_announcement') this.#expect(message);
     this.#schedule();
     return true;
@@ -146,7 +203,7 @@ export class Intake {
         if (!equal(message.chainHash, chainHash)) return 'wrong_chain';
         if (compare(message.nodeId1, message.nodeId2) >= 0) return 'bad_order';
         const known = graph.findChannel(message.scid);
-        if (known !== -1) {
+        if (known !== -1 && ((graph.channelFlags[known] as number) & CHANNEL_UNSIGNED) === 0) {
           const same =
             equal(graph.nodeIdOf(graph.node1[known] as number), message.nodeId1) &&
             equal(graph.nodeIdOf(graph.node2[known] as number), message.nodeId2);
@@ -201,7 +258,7 @@ export class Intake {
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
-      while (this.#queue.length > 0 && this.#flying < BATCHES_IN_FLIGHT) this.#start(this.#queue.splice(0, BATCH));
+      while (this.#queue.length > 0 && this.#flying < this.#options.verifier.parallel + 1) this.#start(this.#queue.splice(0, BATCH));
     });
   }
 
@@ -215,9 +272,16 @@ export class Intake {
         this.#finish(item, valid[i] === true, funded.get(item) ?? null);
       });
       this.#flying--;
+      this.#makeRoom();
       if (this.#queue.length > 0) this.#schedule();
       else if (this.#flying === 0) for (const resolve of this.#idle.splice(0)) resolve();
     });
+  }
+
+  #makeRoom(): void {
+    const due = this.#rooms.filter(({ most }) => this.waiting <= most);
+    this.#rooms = this.#rooms.filter((room) => !due.includes(room));
+    for (const { resolve } of due) resolve();
   }
 
   async #checkFunding(batch: readonly Item[], valid: readonly boolean[]): Promise<ReadonlyMap<Item, Funding>> {
@@ -249,12 +313,14 @@ export class Intake {
     else this.#apply(item, funding);
   }
 
-  #apply({ message, origin }: Item, funding: Funding | null): void {
+  #apply({ message, origin, capacitySat: told }: Item, funding: Funding | null): void {
     const { graph, database } = this.#options;
     switch (message.kind) {
       case 'channel_announcement': {
         const flags = unassignedRequired(message.features).length > 0 ? CHANNEL_UNROUTABLE : 0;
-        const capacitySat = funding?.kind === 'confirmed' ? Number(funding.capacity) : 0;
+        const capacitySat = funding?.kind === 'confirmed' ? Number(funding.capacity) : (told ?? 0);
+        const unsigned = graph.findChannel(message.scid);
+        if (unsigned !== -1) graph.removeChannel(unsigned);
         graph.addChannel({ scid: message.scid, a: message.nodeId1, b: message.nodeId2, capacityMsat: 1000 * capacitySat, flags });
         const txid = funding?.kind === 'confirmed' ? funding.txid : null;
         database.write({ kind: 'channel', scid: message.scid, message: message.bytes, capacitySat, txid });

@@ -1,7 +1,8 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Bytes, equal, toHex } from '../../base/bytes.ts';
 import type { NodeId } from '../../base/ids.ts';
+import type { Result } from '../../base/result.ts';
 import type { UnixTime } from '../../base/units.ts';
 import { NETWORK_PARAMS, type Network } from '../../bitcoin/network.ts';
 import { txId } from '../../bitcoin/tx.ts';
@@ -18,11 +19,13 @@ import type { ChainSource } from '../chain/source.ts';
 import { Answers } from './answers.ts';
 import { GraphDatabase } from './database.ts';
 import { fundingCheck } from './funding.ts';
+import { type Imported, type ImportFailure, importFile } from './import.ts';
 import { type Accepted, Intake, type Origin, type Refusal } from './intake.ts';
 import { GossipPeer } from './peer.ts';
 import { Relay } from './relay.ts';
+import { loadSnapshot, saveSnapshot } from './snapshot-file.ts';
 import { SyncKeeper } from './sync-keeper.ts';
-import { inlineVerifier, type Verifier } from './verifier.ts';
+import { pooledVerifier, type Verifier } from './verifier.ts';
 
 export type GossipEffect = Extract<NodeEffect, { kind: 'gossip' | 'announce' | 'peer_ready' | 'peer_gone' }>;
 
@@ -38,6 +41,8 @@ export interface GossipService {
   status(): GossipStatus;
   /** Learns what the connected peers know, at once. Resolves with true when a peer was asked to the end, false at the time limit. */
   sync(timeoutMs: number): Promise<boolean>;
+  /** Takes in a file of gossip: Core Lightning's gossip_store, LDK's Rapid Gossip Sync, or length-prefixed messages. */
+  importGossip(path: string): Promise<Result<Imported, ImportFailure>>;
   /** The graph, loaded when it was not yet. It changes under the reader. */
   graph(): Graph;
   close(): Promise<void>;
@@ -78,7 +83,10 @@ const RELAY_SECONDS = 60;
 const FORGIVE_SECONDS = 600;
 /** BOLT 7: a spent channel is forgotten after 72 blocks, because the spend may have been a splice. */
 const FORGET_AFTER_BLOCKS = 72;
-const FLUSH_AT = 5_000;
+/** So many rows take some milliseconds: the event loop is not held up for longer. */
+const FLUSH_AT = 1_000;
+/** A daemon that is killed loses what came since: the next start then reads the database instead, a second or so. */
+const SNAPSHOT_SECONDS = 600;
 
 export async function openGossip(options: GossipOptions): Promise<GossipService> {
   return new Service(options);
@@ -98,7 +106,7 @@ class Service implements GossipService {
   readonly #relay = new Relay();
   readonly #keeper: SyncKeeper;
   readonly #searcher = new Searcher();
-  readonly #verifier: Verifier = inlineVerifier();
+  readonly #verifier: Verifier = pooledVerifier();
   readonly #refused: Partial<Record<Refusal, number>> = {};
   #accepted = 0;
   #loaded: Loaded | null = null;
@@ -106,6 +114,7 @@ class Service implements GossipService {
   #blocks: BlockInput[] = [];
   #lastRelay = 0;
   #lastForgiven = 0;
+  #savedAt = { generation: -1, time: 0 };
   #closed = false;
 
   constructor(options: GossipOptions) {
@@ -162,7 +171,9 @@ class Service implements GossipService {
       this.#lastRelay = now;
       this.#relay.flush(this.#peers.values());
     }
-    this.#loaded?.database.flush();
+    if (this.#loaded === null) return;
+    this.#loaded.database.flush();
+    if (now - this.#savedAt.time >= SNAPSHOT_SECONDS && this.#keeper.isQuiet) this.#saveSnapshot(this.#loaded);
   }
 
   status(): GossipStatus {
@@ -188,6 +199,13 @@ class Service implements GossipService {
     return asked;
   }
 
+  async importGossip(path: string): Promise<Result<Imported, ImportFailure>> {
+    const { intake, database } = this.#load();
+    const imported = await importFile(path, intake, this.#chainHash);
+    database.flush();
+    return imported;
+  }
+
   graph(): Graph {
     return this.#load().graph;
   }
@@ -202,7 +220,22 @@ class Service implements GossipService {
     this.#peers.clear();
     this.#keeper.close();
     await this.#verifier.close();
-    this.#loaded?.database.close();
+    if (this.#loaded === null) return;
+    this.#saveSnapshot(this.#loaded);
+    this.#loaded.database.close();
+  }
+
+  get #snapshotPath(): string {
+    return join(this.#options.directory, 'graph.snapshot');
+  }
+
+  /** Only where the database changed since. */
+  #saveSnapshot({ graph, database }: Loaded): void {
+    database.flush();
+    const { generation } = database;
+    if (generation === this.#savedAt.generation && existsSync(this.#snapshotPath)) return;
+    this.#savedAt = { generation, time: this.#options.now() };
+    saveSnapshot(this.#snapshotPath, graph.channelsGone > 0 ? graph.compact() : graph, generation);
   }
 
   #load(): Loaded {
@@ -210,7 +243,9 @@ class Service implements GossipService {
     const options = this.#options;
     mkdirSync(options.directory, { recursive: true, mode: 0o700 });
     const database = new GraphDatabase(join(options.directory, 'graph.db'));
-    const graph = database.loadGraph();
+    const { generation } = database;
+    const graph = loadSnapshot(this.#snapshotPath, generation) ?? database.loadGraph();
+    this.#savedAt = { generation, time: options.now() };
     const intake = new Intake({
       chainHash: this.#chainHash,
       graph,

@@ -39,6 +39,11 @@ export class SyncKeeper {
     this.#options = options;
   }
 
+  /** No sync is going on. */
+  get isQuiet(): boolean {
+    return this.#current === null;
+  }
+
   arrived(peer: GossipPeer, now: UnixTime): void {
     this.#setNews(peer, now);
   }
