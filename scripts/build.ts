@@ -1,5 +1,5 @@
 // Builds what is published: `dist/commands/**` (one entry a command, shared code in chunks), `dist/cli.js`, and oclif's manifest.
-import { existsSync, globSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, linkSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
@@ -42,14 +42,28 @@ const bundledPackages: import('esbuild').Plugin = {
   },
 };
 
+/** A process that runs while its bundle is replaced still finds the chunks that it has not loaded yet. */
+const KEEP_CHUNKS_MS = 10 * 60_000;
+
 /** A command that starts now finds either the old build or the new one, whole. */
 function replaceDist(fresh: string): void {
   const dist = join(root, 'dist');
   const old = join(root, `dist.${process.pid}.old`);
-  mkdirSync(fresh, { recursive: true });
-  if (existsSync(dist)) renameSync(dist, old);
+  mkdirSync(join(fresh, 'chunks'), { recursive: true });
+  if (existsSync(dist)) {
+    keepChunks(join(dist, 'chunks'), join(fresh, 'chunks'));
+    renameSync(dist, old);
+  }
   renameSync(fresh, dist);
   rmSync(old, { recursive: true, force: true });
+}
+
+function keepChunks(from: string, to: string): void {
+  if (!existsSync(from)) return;
+  for (const name of readdirSync(from)) {
+    const young = Date.now() - statSync(join(from, name)).mtimeMs < KEEP_CHUNKS_MS;
+    if (young && !existsSync(join(to, name))) linkSync(join(from, name), join(to, name));
+  }
 }
 
 /** What `oclif manifest` would write, without its package of 40 MB: the same code of @oclif/core makes it. */

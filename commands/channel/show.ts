@@ -7,5 +7,5 @@ export default operationCommand({
   summary: 'one channel with all its HTLCs',
   args: { channel: arg.text('channel id or short channel id', { completes: 'channels' }) },
   params: ({ args }) => ({ channel: args.channel }),
-  view: ({ channel, policy }, style) => channelView(channel, policy, style),
+  view: (channel, style) => channelView(channel, channel.policy, style),
 });

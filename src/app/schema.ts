@@ -62,6 +62,12 @@ export function object<R extends Properties, O extends Properties = Record<never
   };
 }
 
+/** The same object with more required properties. */
+export function withProperties<T, P extends Properties>(schema: SchemaOf<T>, more: P): SchemaOf<T & Values<P>> {
+  const properties = { ...(schema['properties'] as object), ...more };
+  return { ...schema, properties, required: [...(schema['required'] as readonly string[]), ...Object.keys(more)] } as Schema;
+}
+
 /** The `error` object of CLI.md. */
 export const errorSchema: SchemaOf<JsonObject> = {
   type: 'object',

@@ -29,7 +29,10 @@ export function explainInvoice(text: string): readonly Piece[] {
   const { hrp, words } = decoded.value;
   const start = hrp.length + 1;
   const end = words.length - SIGNATURE_WORDS;
-  const pieces: Piece[] = [...explainHrp(hrp), { at: hrp.length, raw: '1', name: 'separator', meaning: 'the last 1: the data begins' }];
+  const pieces: Piece[] = [
+    ...explainHrp(text.slice(0, hrp.length)),
+    { at: hrp.length, raw: '1', name: 'separator', meaning: 'the last 1: the data begins' },
+  ];
   const add = (from: number, to: number, name: string, meaning: string): void => {
     pieces.push({ at: start + from, raw: text.slice(start + from, start + to), name, meaning });
   };
@@ -55,12 +58,12 @@ export function explainInvoice(text: string): readonly Piece[] {
 }
 
 function explainHrp(hrp: string): readonly Piece[] {
-  const [, prefix, digits, multiplier] = /^(ln[a-z]*?)(\d*)([munp]?)$/.exec(hrp) ?? [hrp, hrp, '', ''];
+  const [, prefix, digits, multiplier] = /^(ln[a-z]*?)(\d*)([munp]?)$/i.exec(hrp) ?? [hrp, hrp, '', ''];
   const pieces: Piece[] = [{ at: 0, raw: prefix as string, name: 'prefix', meaning: 'Lightning, and the network as in its addresses' }];
   if (digits !== '')
     pieces.push({ at: (prefix as string).length, raw: digits as string, name: 'amount', meaning: 'in bitcoin, times the multiplier' });
   const names: { readonly [letter: string]: string } = { m: 'thousandths', u: 'millionths', n: 'billionths', p: 'trillionths' };
-  const name = names[multiplier as string];
+  const name = names[(multiplier as string).toLowerCase()];
   if (name !== undefined)
     pieces.push({ at: hrp.length - 1, raw: multiplier as string, name: 'multiplier', meaning: `${name} of a bitcoin` });
   return pieces;

@@ -9,7 +9,7 @@ import { type Decoded, type Piece, refused } from './types.ts';
 
 const MAGIC = '70736274ff';
 
-type KeyKind = 'none' | 'public_key' | 'x_only' | 'any';
+type KeyKind = 'none' | 'public_key' | 'x_only' | 'script_path' | 'control_block' | 'any';
 type ValueKind = 'bytes' | 'tx' | 'output' | 'u32' | 'path';
 type Field = readonly [name: string, key: KeyKind, value: ValueKind];
 
@@ -35,8 +35,8 @@ const INPUT: { readonly [type: number]: Field } = {
   7: ['final_script_sig', 'none', 'bytes'],
   8: ['final_script_witness', 'none', 'bytes'],
   19: ['tap_key_sig', 'none', 'bytes'],
-  20: ['tap_script_sig', 'any', 'bytes'],
-  21: ['tap_leaf_script', 'any', 'bytes'],
+  20: ['tap_script_sig', 'script_path', 'bytes'],
+  21: ['tap_leaf_script', 'control_block', 'bytes'],
   22: ['tap_bip32_derivation', 'x_only', 'bytes'],
   23: ['tap_internal_key', 'none', 'bytes'],
   24: ['tap_merkle_root', 'none', 'bytes'],
@@ -48,6 +48,16 @@ const OUTPUT: { readonly [type: number]: Field } = {
   5: ['tap_internal_key', 'none', 'bytes'],
   6: ['tap_tree', 'none', 'bytes'],
   7: ['tap_bip32_derivation', 'x_only', 'bytes'],
+};
+const KEY_FITS: { readonly [K in KeyKind]: (length: number) => boolean } = {
+  none: (length) => length === 0,
+  public_key: (length) => length === 33 || length === 65,
+  x_only: (length) => length === 32,
+  // BIP 371: the key and the hash of its leaf.
+  script_path: (length) => length === 64,
+  // BIP 341: a byte, the internal key, and up to 128 hashes.
+  control_block: (length) => length >= 33 && length <= 33 + 32 * 128 && (length - 33) % 32 === 0,
+  any: () => true,
 };
 /** BIP 371: values of fixed length. */
 const VALUE_LENGTHS: { readonly [name: string]: readonly number[] } = {
@@ -168,7 +178,7 @@ function readMap(
 
 function checkField([name, key, kind]: Field, keyData: Bytes, value: Bytes): void {
   const { length } = keyData;
-  const fits = key === 'any' || (key === 'none' ? length === 0 : key === 'x_only' ? length === 32 : length === 33 || length === 65);
+  const fits = KEY_FITS[key](length);
   if (!fits) throw new CodecError(`${name} has a key of ${length} bytes`);
   if (kind === 'u32' && value.length !== 4) throw new CodecError(`${name} has ${value.length} bytes where 4 belong`);
   if (kind === 'path' && (value.length === 0 || value.length % 4 !== 0)) throw new CodecError(`${name} is not a path`);

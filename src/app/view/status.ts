@@ -25,7 +25,7 @@ export function chainView(result: ResultOf<'chain.status'>, style: Style): strin
   const { fee_rates_sat_per_vbyte: fees } = result;
   return facts(
     [
-      ['backend', `${result.backend} at ${result.place}`],
+      ['backend', result.place],
       ['network', result.network],
       ['tip', `${result.block_height} ${result.block_hash}`],
       ['state', result.synced ? style.good('in sync') : style.warn(`catching up to ${result.headers}`)],
