@@ -3,7 +3,7 @@ import { must } from '../../../../src/base/assert.ts';
 import { type Bytes, concat, EMPTY, toHex, utf8 } from '../../../../src/base/bytes.ts';
 import { feeratePerKw, type Sat, sat } from '../../../../src/base/units.ts';
 import { type Tx, txId } from '../../../../src/bitcoin/tx.ts';
-import { legacyClosingTx, signClosing } from '../../../../src/bolt/channel/closing.ts';
+import { closingFee, legacyClosingTx, signClosing } from '../../../../src/bolt/channel/closing.ts';
 import { closingInput, closingShares } from '../../../../src/bolt/channel/negotiate.ts';
 import type { ChannelInput } from '../../../../src/bolt/channel/types.ts';
 import type { FeatureName } from '../../../../src/bolt/wire/features.ts';
@@ -79,6 +79,19 @@ describe('cooperative close by closing_signed', () => {
     pair.settle();
     pair.fulfill('bob', htlcId, preimage).settle();
     expect(ids(closings(pair, 'alice')).length).toBe(1);
+  });
+
+  test('shutdown waits for updates that cannot be signed yet', () => {
+    const pair = opened({ features: LEGACY_CLOSE });
+    pair.add('alice', 50_000_000n);
+    pair.flush();
+    pair.add('alice', 40_000_000n);
+    close(pair, 'alice', p2wpkh('end'));
+    pair.flush();
+    expect(pair.sentBy('alice').slice(-3)).toEqual(['update_add_htlc', 'commitment_signed', 'update_add_htlc']);
+    pair.settle();
+    expect(pair.view('bob').phase).toBe('shutdown');
+    expect(pair.view('bob').htlcs.length).toBe(2);
   });
 
   test('a fee that differs is settled within the ranges of both', () => {
@@ -265,14 +278,14 @@ describe('shutdown scripts', () => {
       expect(closings(pair, 'alice')).toEqual([]);
       return pair;
     };
-    const tell = (pair: Pair, feeSatoshis: Sat, signedFee: Sat): void => {
+    const range = { feeRange: { minFeeSatoshis: sat(1n), maxFeeSatoshis: sat(1_000_000n) } };
+    const tell = (pair: Pair, feeSatoshis: Sat, signedFee: Sat, tlvs: Partial<typeof range> = range): void => {
       const params = pair.channel('bob').durable.params;
       const input = closingInput(params);
       const shares = closingShares(params, pair.active('bob'));
       const part = { outpoint: input.outpoint, ...shares, funder: 'remote', fee: signedFee, dustLimit: sat(354n) } as const;
       const key = pair.bob.env.keys.channelSecrets(params.keyIndex).fundingKey;
       const signature = signClosing(must(legacyClosingTx(part), 'a transaction'), input, key);
-      const tlvs = { feeRange: { minFeeSatoshis: sat(1n), maxFeeSatoshis: sat(1_000_000n) } };
       const message = { name: 'closing_signed', channelId: params.channelId, feeSatoshis, signature, tlvs } as const;
       pair.feed('alice', { kind: 'message', message });
     };
@@ -284,6 +297,12 @@ describe('shutdown scripts', () => {
     tell(dear, sat(100_000n), sat(100_000n));
     expect(dear.alice.hungUp).toContain('closing_fee');
     expect(dear.view('alice').phase).toBe('force_closing');
+    // Without a range, as from lnd: half-way, and up to what a force close would cost.
+    const far = reached();
+    tell(far, sat(50_000n), sat(50_000n), {});
+    expect(far.alice.hungUp).toBeNull();
+    const answer = far.alice.sent.at(-1);
+    expect(answer?.name === 'closing_signed' && answer.feeSatoshis).toBe(closingFee([p2wpkh('alice'), p2wpkh('bob')], feeratePerKw(7000)));
     const agreed = reached();
     tell(agreed, sat(500n), sat(500n));
     expect(agreed.view('alice').phase).toBe('closing');

@@ -453,6 +453,18 @@ describe('announcement', () => {
     expect(pair.eventsOf('alice', 'announced').length).toBe(1);
   });
 
+  test('a peer that sends its signatures again gets ours again', () => {
+    const pair = new Pair({ isPublic: true }).ready();
+    const again = must(
+      pair.bob.sent.find((message) => message.name === 'announcement_signatures'),
+      'signatures',
+    );
+    pair.cut().connect().settle();
+    const sent = pair.sentBy('alice').length;
+    tell(pair, 'alice', again);
+    expect(pair.sentBy('alice').slice(sent)).toEqual(['announcement_signatures']);
+  });
+
   test('signatures lost with the connection are sent again', () => {
     const pair = new Pair({ isPublic: true }).open();
     pair

@@ -14,6 +14,11 @@ describe('opening', () => {
         name === 'anchors' ? ['option_static_remotekey', 'option_anchors'] : ['option_static_remotekey'],
       );
       expectAgreement(pair);
+      pair.mine([], 3);
+      for (const side of ['alice', 'bob'] as const) {
+        expect(pair.sentBy(side).filter((message) => message === 'channel_ready').length).toBe(1);
+        expect(pair.eventsOf(side, 'ready').length).toBe(1);
+      }
       expect(pair.view('alice').localMsat).toBe(800_000_000n);
       pair.pay('alice', 50_000_000n).pay('bob', 1_000_000n);
       expectAgreement(pair);
