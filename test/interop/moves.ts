@@ -1,4 +1,6 @@
-import type { Bitcoind } from './harness/bitcoind.ts';
+import { join } from 'node:path';
+import type { JsonObject } from '../../src/app/operation.ts';
+import { findDaemon } from '../../src/app/remote.ts';
 import type { Lab } from './harness/lab.ts';
 import type { Lnd } from './harness/lnd.ts';
 import type { Outpoint } from './harness/lnd-client.ts';
@@ -50,22 +52,31 @@ export async function fund(lab: Lab, lnkit: Lnkit, sats: number): Promise<void> 
 export const confirmed = async (lnkit: Lnkit): Promise<number> =>
   (await lnkit.ok<{ confirmed_sat: number }>('wallet', 'balance')).confirmed_sat;
 
-export const channels = async (lnkit: Lnkit): Promise<readonly LnkitChannel[]> =>
-  (await lnkit.ok<{ channels: readonly LnkitChannel[] }>('channel', 'list')).channels;
+/** One operation over the daemon's socket: what the suite asks often or many times at once, where a process each would take all the time. */
+export async function call<T>(lnkit: Lnkit, method: string, params: JsonObject = {}): Promise<T> {
+  const daemon = await findDaemon(join(lnkit.directory, 'regtest', 'rpc.sock'));
+  if (daemon === null) throw new Error(`the daemon of ${lnkit.name} does not run`);
+  try {
+    return (await daemon.call(method, params, { progress: () => {}, emit: () => {}, signal: new AbortController().signal })) as T;
+  } finally {
+    daemon.close();
+  }
+}
+
+export async function channels(lnkit: Lnkit): Promise<readonly LnkitChannel[]> {
+  type List = { readonly channels: readonly LnkitChannel[] };
+  return (lnkit.daemonRunning ? await call<List>(lnkit, 'channel.list') : await lnkit.ok<List>('channel', 'list')).channels;
+}
 
 /** The channel with this funding output; undefined once nothing is left to do with it. */
 export const channelAt = async (lnkit: Lnkit, { txid, index }: Outpoint): Promise<LnkitChannel | undefined> =>
   (await channels(lnkit)).find((each) => each.funding_outpoint === `${txid}:${index}`);
 
 export function waitForState(lnkit: Lnkit, channel: Outpoint, what: string, is: (found: LnkitChannel) => boolean): Promise<LnkitChannel> {
-  return eventually(
-    `channel ${channel.txid} of ${lnkit.name} to be ${what}`,
-    async () => {
-      const found = await channelAt(lnkit, channel);
-      return found !== undefined && is(found) ? found : undefined;
-    },
-    { intervalMs: 200 },
-  );
+  return eventually(`channel ${channel.txid} of ${lnkit.name} to be ${what}`, async () => {
+    const found = await channelAt(lnkit, channel);
+    return found !== undefined && is(found) ? found : undefined;
+  });
 }
 
 export const waitUntilUsable = (lnkit: Lnkit, channel: Outpoint): Promise<LnkitChannel> =>
@@ -119,8 +130,3 @@ export interface LnkitInvoice {
 
 export const invoice = (lnkit: Lnkit, amount: string, ...flags: readonly string[]): Promise<LnkitInvoice> =>
   lnkit.ok<LnkitInvoice>('invoice', 'create', amount, ...flags);
-
-/** The id of the transaction that spends the channel, with its output values in satoshi by address. */
-export async function closingTransaction(bitcoind: Bitcoind, channel: Outpoint): Promise<string> {
-  return bitcoind.waitForSpend(channel);
-}
