@@ -4,7 +4,11 @@ import type { OutPoint } from '../../src/base/ids.ts';
 import { parseTxId } from '../../src/bitcoin/tx.ts';
 import type { TlvRecord } from '../../src/codec/tlv.ts';
 import type { Asset, PrevId, Witness } from '../../src/asset/asset.ts';
+import type { TapAddress } from '../../src/asset/address/address.ts';
+import { networksOfPrefix } from '../../src/asset/address/network.ts';
+import { type TapscriptPreimage, tapscriptPreimageCodec } from '../../src/asset/commitment/sibling.ts';
 import { decodeProof } from '../../src/asset/mssmt/proof.ts';
+import { decodeWith } from '../../src/codec/codec.ts';
 
 /** The JSON forms of tapd's vectors, and what they stand for. Fields that are missing are refused with the vectors' own words. */
 export interface JsonPrevId {
@@ -94,6 +98,48 @@ export function assetOfJson(json: JsonAsset): Asset {
     scriptVersion: json.script_version,
     scriptKey,
     groupKey,
+    unknown: unknownOf(json.unknown_odd_types),
+  };
+}
+
+export interface JsonAddress {
+  readonly version?: number;
+  readonly chain_params_hrp?: string;
+  readonly asset_version?: number;
+  readonly asset_id?: string;
+  readonly group_key?: string;
+  readonly script_key?: string;
+  readonly internal_key?: string;
+  readonly tapscript_sibling?: string;
+  readonly amount?: number | bigint;
+  readonly proof_courier_addr?: string;
+  readonly unknown_odd_types?: JsonUnknown;
+}
+export function siblingOfJson(text: string | undefined | null): TapscriptPreimage | null {
+  if (!text) return null;
+  const sibling = decodeWith(tapscriptPreimageCodec, fromHex(text));
+  if (!sibling.ok) throw new Error(sibling.failure.message);
+  return sibling.value;
+}
+
+export function addressOfJson(json: JsonAddress): TapAddress {
+  if (!json.chain_params_hrp) throw new Error('missing chain params HRP');
+  if (networksOfPrefix(json.chain_params_hrp).length === 0) throw new Error('invalid chain params HRP');
+  if (!json.asset_id && !json.group_key) throw new Error('missing asset ID or group key');
+  if (!json.script_key) throw new Error('missing script key');
+  const scriptKey = keyOf(json.script_key, 'script key');
+  if (!json.internal_key) throw new Error('missing internal key');
+  const internalKey = keyOf(json.internal_key, 'internal key');
+  return {
+    version: json.version ?? 0,
+    assetVersion: json.asset_version ?? 0,
+    assetId: json.asset_id ? fromHex(json.asset_id) : null,
+    groupKey: json.group_key ? keyOf(json.group_key, 'group key') : null,
+    scriptKey,
+    internalKey,
+    tapscriptSibling: siblingOfJson(json.tapscript_sibling),
+    amount: BigInt(json.amount ?? 0),
+    proofCourier: json.proof_courier_addr ?? '',
     unknown: unknownOf(json.unknown_odd_types),
   };
 }
