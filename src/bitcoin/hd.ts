@@ -71,14 +71,18 @@ export function hdKeys(seed: Bytes, network: Network): HdKeys {
   const lightning = derivePath(master, [LIGHTNING_PURPOSE, coin]);
   const node = derivePath(lightning, [NODE_FAMILY, 0, 0]);
   let channels: HdKey | null = null;
+  // Seven derivations take as long as ten signatures, and every commitment asks for them.
+  const known = new Map<number, HdChannelSecrets>();
   return {
     nodeId: node.publicKey as NodeId,
     nodeSecret: secretOf(node),
     channelSecrets(index) {
+      const before = known.get(index);
+      if (before !== undefined) return before;
       channels ??= deriveChild(lightning, CHANNEL_FAMILY);
       const channel = deriveChild(channels, index + HARDENED);
       const key = (k: number): Bytes => secretOf(deriveChild(channel, k + HARDENED));
-      return {
+      const secrets = {
         fundingKey: key(0),
         revocationBasepointSecret: key(1),
         paymentBasepointSecret: key(2),
@@ -86,6 +90,8 @@ export function hdKeys(seed: Bytes, network: Network): HdKeys {
         htlcBasepointSecret: key(4),
         commitmentSeed: key(5),
       };
+      known.set(index, secrets);
+      return secrets;
     },
     wallet: walletKeys(master, network),
   };

@@ -28,9 +28,21 @@ export function basepoints(secrets: ChannelSecrets): Basepoints {
 export const perCommitmentSecret = (seed: Bytes, commitmentNumber: bigint): Bytes =>
   secretOfIndex(seed, indexOfCommitment(commitmentNumber));
 
+/** The last points by the (never changed) seed: each is told in a `revoke_and_ack` first, and asked for again to build its commitment. */
+const recentPoints = new WeakMap<Bytes, Map<bigint, Bytes>>();
+const POINTS_KEPT = 4;
+
 /** The per-commitment point, 33 bytes, of commitment `commitmentNumber`. */
-export const perCommitmentPoint = (seed: Bytes, commitmentNumber: bigint): Bytes =>
-  secp.publicKey(perCommitmentSecret(seed, commitmentNumber));
+export function perCommitmentPoint(seed: Bytes, commitmentNumber: bigint): Bytes {
+  const recent = recentPoints.get(seed) ?? new Map<bigint, Bytes>();
+  let point = recent.get(commitmentNumber);
+  if (point !== undefined) return point;
+  point = secp.publicKey(perCommitmentSecret(seed, commitmentNumber));
+  recent.set(commitmentNumber, point);
+  for (const oldest of recent.keys()) if (recent.size > POINTS_KEPT) recent.delete(oldest);
+  recentPoints.set(seed, recent);
+  return point;
+}
 
 /** BOLT 3: basepoint + SHA256(per_commitment_point || basepoint) * G. Both are valid points, else it throws. */
 export function derivePublicKey(basepoint: Bytes, perCommitmentPoint: Bytes): Bytes {
