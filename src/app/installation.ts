@@ -11,15 +11,18 @@ export interface Installation {
   readonly root: URL;
 }
 
-let here: Installation | null = null;
+/** The entry and the commands are bundles of their own: what the one tells the others is global to the process. */
+const place: unique symbol = Symbol.for('lnkit.installation');
+const shared = globalThis as { [place]?: Installation };
 
-/** Told once by the entry, which alone knows where it is: in the bundle, modules have no places of their own. */
+/** Told once by the entry, which alone knows where it is: in a bundle, modules have no places of their own. */
 export function setInstallation(installation: Installation): void {
-  here = installation;
+  shared[place] = installation;
 }
 
 export function installation(): Installation {
-  if (here === null) throw new Error('the entry did not say where lnkit is installed');
+  const here = shared[place];
+  if (here === undefined) throw new Error('the entry did not say where lnkit is installed');
   return here;
 }
 

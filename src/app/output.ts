@@ -1,4 +1,5 @@
-import { fstatSync, writeSync } from 'node:fs';
+import { fstatSync, statSync, writeSync } from 'node:fs';
+import { devNull } from 'node:os';
 import { type AppError, errorJson } from './error.ts';
 import { stringify } from './json.ts';
 
@@ -33,7 +34,8 @@ export function writeError(error: AppError, form: { readonly json: boolean; read
 /** Whether a person may be at the other end. Asked of the descriptor: `isTTY` would load the streams, which a light command never needs. */
 export function isTerminal(descriptor: 1 | 2): boolean {
   try {
-    return fstatSync(descriptor).isCharacterDevice();
+    const about = fstatSync(descriptor);
+    return about.isCharacterDevice() && about.rdev !== statSync(devNull, { throwIfNoEntry: false })?.rdev;
   } catch {
     return false;
   }
