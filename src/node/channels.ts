@@ -6,7 +6,7 @@ import { NETWORK_PARAMS } from '../bitcoin/network.ts';
 import { p2wshScript } from '../bitcoin/script.ts';
 import type { Tx } from '../bitcoin/tx.ts';
 import { acceptChannel, openChannel, step } from '../bolt/channel/channel.ts';
-import type { Channel, ChannelEffect, ChannelInput, ChannelRefusal, ChannelReply } from '../bolt/channel/types.ts';
+import type { Channel, ChannelEffect, ChannelInput, ChannelRefusal, ChannelReply, ChannelView } from '../bolt/channel/types.ts';
 import { view } from '../bolt/channel/view.ts';
 import type { Message, MessageNamed } from '../bolt/wire/message.ts';
 import { type Draft, emit, log, refuse, reply, sendTo, setChannel, update } from './draft.ts';
@@ -25,7 +25,20 @@ export function feed(draft: Draft, channelId: ChannelId, input: ChannelInput): A
   const channel = draft.state.channels.get(channelId);
   if (channel === undefined) return null;
   const after = step(channel, input, draft.env);
+  const id = view(after.channel).channelId;
+  if (!equal(id, channelId) && draft.state.channels.has(id)) return failTaken(draft, channelId, channel);
   return apply(draft, channelId, after.channel, after.effects);
+}
+
+/**
+ * The final id is derived from an outpoint that the peer names, and everybody can read those of our channels in the chain: an opening that
+ * would take the place of another channel ends, and leaves that one as it is.
+ */
+function failTaken(draft: Draft, channelId: ChannelId, channel: Channel): null {
+  sendTo(draft, view(channel).peer, { name: 'error', channelId, data: utf8('the funding output is that of another channel'), tlvs: {} });
+  const failed = step(channel, { kind: 'disconnected' }, draft.env);
+  apply(draft, channelId, failed.channel, failed.effects);
+  return null;
 }
 
 /** Keeps a channel's new state, under its final id as soon as it has one. */
@@ -162,6 +175,8 @@ export function openCommand(draft: Draft, id: CommandId, command: Extract<NodeCo
 
 /** At most so many channels of one peer may be on their way: each costs a row and a key. */
 const MAX_OPENING_PER_PEER = 20;
+/** And of all peers together, because node ids cost nothing. */
+const MAX_OPENING = 200;
 
 export function openMessage(draft: Draft, peer: NodeId, open: MessageNamed<'open_channel'>): void {
   const session = draft.state.peers.get(peer)?.session;
@@ -196,12 +211,17 @@ export function openMessage(draft: Draft, peer: NodeId, open: MessageNamed<'open
 }
 
 function reasonAgainst(draft: Draft, peer: NodeId, open: MessageNamed<'open_channel'>): string | null {
-  const known = [...draft.state.channels.values()].map(view).filter((seen) => equal(seen.peer, peer));
-  // BOLT 2: "MUST ensure temporary_channel_id is unique from any other channel ID with the same peer"
-  if (known.some((seen) => equal(seen.channelId, open.temporaryChannelId))) return 'temporary_channel_id is in use';
-  const opening = known.filter((seen) => seen.phase === 'opening' || seen.phase === 'awaiting_confirmation');
-  return opening.length >= MAX_OPENING_PER_PEER ? 'too many channels are being opened' : null;
+  // BOLT 2: "MUST ensure temporary_channel_id is unique from any other channel ID with the same peer". We ask more: channels of all peers
+  // stand in one map, and the ids of open ones are no secret.
+  if (draft.state.channels.has(open.temporaryChannelId as ChannelId)) return 'temporary_channel_id is in use';
+  const opening = [...draft.state.channels.values()].map(view).filter(isUnfunded);
+  if (opening.length >= MAX_OPENING) return 'too many channels are being opened';
+  return opening.filter((seen) => equal(seen.peer, peer)).length >= MAX_OPENING_PER_PEER ? 'too many channels are being opened' : null;
 }
+
+/** Opened by a peer and not yet in the chain: it has cost the peer nothing. */
+const isUnfunded = (seen: ChannelView): boolean =>
+  !seen.isFunder && seen.fundingHeight === null && (seen.phase === 'opening' || seen.phase === 'awaiting_confirmation');
 
 /** The channel that a message is about; null for messages about none. */
 export function channelOf(message: Message): ChannelId | null {
