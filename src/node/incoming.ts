@@ -1,6 +1,6 @@
-import type { Bytes } from '../base/bytes.ts';
+import { type Bytes, EMPTY } from '../base/bytes.ts';
 import type { ChannelId } from '../base/ids.ts';
-import type { Htlc } from '../bolt/channel/types.ts';
+import type { ChannelEvent, Htlc } from '../bolt/channel/types.ts';
 import { buildFailure } from '../bolt/onion/failure.ts';
 import { ecdhWith, peelOnion } from '../bolt/onion/packet.ts';
 import { parsePayload } from '../bolt/onion/payload.ts';
@@ -9,6 +9,7 @@ import { sha256 } from '../crypto/hash.ts';
 import { feed } from './channels.ts';
 import type { Draft } from './draft.ts';
 import { forward } from './forward.ts';
+import { ownUpdate } from './own-gossip.ts';
 import { receive } from './receive.ts';
 
 /** An HTLC of a peer that is committed on both sides, with its onion opened. */
@@ -22,7 +23,7 @@ export interface Incoming {
 export function incoming(
   draft: Draft,
   channelId: ChannelId,
-  event: { readonly htlc: Htlc; readonly onion: Bytes; readonly pathKey: Bytes | null },
+  event: Pick<Extract<ChannelEvent, { readonly kind: 'htlc_received' }>, 'htlc' | 'onion' | 'pathKey' | 'overDustExposure'>,
 ): void {
   const { htlc, onion, pathKey } = event;
   const peeled = peelOnion({ packet: onion, ecdh: ecdhWith(draft.env.keys.nodeSecret), associatedData: htlc.paymentHash, pathKey });
@@ -43,6 +44,12 @@ export function incoming(
   }
   const { sharedSecret, payload, nextPacket } = peeled.value;
   const part: Incoming = { channelId, htlc, sharedSecret };
+  if (event.overDustExposure) {
+    // BOLT 2, max_dust_htlc_exposure_msat: "SHOULD fail this HTLC once it's committed" and reveal no preimage for it.
+    if (pathKey === null) failHtlc(draft, part, { name: 'temporary_channel_failure', channelUpdate: ownUpdate(draft, channelId) ?? EMPTY });
+    else failBlinded(draft, part, { onion, pathKey });
+    return;
+  }
   const parsed = parsePayload(payload, { isFinal: nextPacket === null, pathKey });
   if (!parsed.ok) {
     if (parsed.failure.blinded) failBlinded(draft, part, { onion, pathKey });
