@@ -10,6 +10,7 @@ import { rangeReplies } from '../../bolt/gossip/answer.ts';
 import { decodeFlags, decodeScids } from '../../bolt/gossip/encoding.ts';
 import { readGossip } from '../../bolt/gossip/raw.ts';
 import { DEFAULT_COSTS } from '../../bolt/route/cost.ts';
+import { FlowSearcher } from '../../bolt/route/flow.ts';
 import { Graph } from '../../bolt/route/graph.ts';
 import { planRoutes } from '../../bolt/route/plan.ts';
 import { Searcher } from '../../bolt/route/search.ts';
@@ -106,6 +107,7 @@ class Service implements GossipService {
   readonly #relay = new Relay();
   readonly #keeper: SyncKeeper;
   readonly #searcher = new Searcher();
+  readonly #flows = new FlowSearcher();
   readonly #verifier: Verifier = pooledVerifier();
   readonly #refused: Partial<Record<Refusal, number>> = {};
   #accepted = 0;
@@ -124,7 +126,7 @@ class Service implements GossipService {
   }
 
   readonly plan: Planner = (query) => {
-    const options = { self: this.#options.nodeId, model: DEFAULT_COSTS, searcher: this.#searcher };
+    const options = { self: this.#options.nodeId, model: DEFAULT_COSTS, searcher: this.#searcher, flows: this.#flows };
     // A direct channel or a hint from our peer needs no graph, and reading one costs more than such a payment.
     const direct = this.#loaded === null ? planRoutes(query, { ...options, graph: EMPTY_GRAPH }) : null;
     const found = direct?.ok === true ? direct : planRoutes(query, { ...options, graph: this.#load().graph });
