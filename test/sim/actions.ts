@@ -143,20 +143,20 @@ export class Users {
         const { invoice } = reply.value;
         this.offers.push({ payee, invoice, held });
         this.#world.monitor.owed.set(toHex(invoice.paymentHash), { payee, amountMsat: invoice.amountMsat as bigint });
-        if (rng.chance(0.7)) this.#pay(this.offers.at(-1));
+        if (rng.chance(0.7)) this.#pay(this.offers.at(-1) ?? null);
       },
     );
   }
 
-  #pay(offer: Offer | undefined = this.offers.length === 0 ? undefined : this.#world.rng.pick(this.offers)): void {
-    const { rng, up, monitor } = this.#world;
-    const payers = up.filter((node) => node !== offer?.payee);
-    if (offer === undefined || payers.length === 0) return;
+  #pay(offer: Offer | null = this.#someOffer()): void {
+    const { rng, monitor } = this.#world;
+    if (offer === null) return;
+    const payers = this.#payersOf(offer);
+    if (payers.length === 0) return;
     const payer = rng.pick(payers);
     const { invoice, payee } = offer;
-    // A payment hash is paid once by one node: what is settled or under way is only looked at.
-    const before = monitor.payments.get(`${payer.name} ${toHex(invoice.paymentHash)}`);
-    if (before !== undefined && before.status !== 'failed') return;
+    // A new round of a payment that failed.
+    monitor.payments.delete(`${payer.name} ${toHex(invoice.paymentHash)}`);
     payer.command(
       payCommand({
         paymentHash: invoice.paymentHash,
@@ -173,9 +173,24 @@ export class Users {
         if (reply.ok) this.#world.count('payment begun');
       },
     );
-    const again = monitor.payments.get(`${payer.name} ${toHex(invoice.paymentHash)}`);
-    // A new round of a payment that failed.
-    if (again !== undefined) monitor.payments.delete(`${payer.name} ${toHex(invoice.paymentHash)}`);
+  }
+
+  /** Now and then one that is paid already: a careless second payer must get its money back. */
+  #someOffer(): Offer | null {
+    const { rng, monitor } = this.#world;
+    const paid = this.offers.filter(({ payee, invoice }) => payee.store.row('invoice', invoice.paymentHash)?.state === 'settled');
+    const again = paid.filter((offer) => this.#payersOf(offer).length > 0 && monitor.owed.has(toHex(offer.invoice.paymentHash)));
+    if (again.length > 0 && rng.chance(0.3)) return rng.pick(again);
+    return this.offers.length === 0 ? null : rng.pick(this.offers);
+  }
+
+  /** A payment hash is paid once by one node: what is settled or under way is only looked at. */
+  #payersOf({ payee, invoice }: Offer): readonly SimNode[] {
+    const { monitor, up } = this.#world;
+    return up.filter((node) => {
+      const before = monitor.payments.get(`${node.name} ${toHex(invoice.paymentHash)}`);
+      return node !== payee && (before === undefined || before.status === 'failed');
+    });
   }
 
   #keysend(): void {

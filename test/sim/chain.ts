@@ -77,6 +77,26 @@ export class SimChain {
     return node !== null && equal(node.hash, hash);
   }
 
+  /** What the transactions of all blocks paid to miners. */
+  fees(): bigint {
+    let fees = 0n;
+    for (const node of this.#best.slice(1)) {
+      for (const tx of node.txs.slice(1)) {
+        const spent = tx.inputs.reduce((sum, { prevout }) => sum + this.#output(prevout).amount, 0n);
+        fees += spent - tx.outputs.reduce((sum, output) => sum + output.amount, 0n);
+      }
+    }
+    return fees;
+  }
+
+  /** An output of the best chain, spent or not. */
+  #output(prevout: OutPoint): TxOutput {
+    const place = this.tip.confirmed.get(prevout.txid);
+    const output = place === undefined ? undefined : this.#best[place.height]?.txs[place.index]?.outputs[prevout.vout];
+    if (output === undefined) throw new Error('a transaction of the chain spends nothing of it');
+    return output;
+  }
+
   /** Null where it is in the mempool or the chain now; else why not. */
   submit(tx: Tx): string | null {
     if (this.tip.confirmed.has(txId(tx))) return null;

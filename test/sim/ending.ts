@@ -1,9 +1,11 @@
 import { equal, toHex } from '../../src/base/bytes.ts';
+import type { TxId } from '../../src/base/ids.ts';
+import { txId } from '../../src/bitcoin/tx.ts';
 import { IRREVOCABLE_DEPTH } from '../../src/bolt/channel/onchain.ts';
 import { view } from '../../src/bolt/channel/view.ts';
 import type { Users } from './actions.ts';
 import { demand } from './monitor.ts';
-import { DELAY, short } from './node.ts';
+import { DELAY, type SimNode, short } from './node.ts';
 import type { World } from './world.ts';
 
 /** So many rounds must do for everything to come to rest. */
@@ -14,13 +16,55 @@ export function resolveEverything(world: World, users: Users, count: () => void)
   world.say(() => '--- faults stop');
   world.faulty = false;
   for (const node of world.nodes) if (!node.isUp) world.start(node);
+  if (world.rng.chance(0.2)) letHoldsRunOut(world, count);
   settleDown(world, users, count);
   checkPayments(world);
   world.say(() => '--- what is open is confirmed');
   for (const blocks of [1, 2, 6]) mine(world, blocks, count);
   settleDown(world, users, count);
+  if (world.rng.chance(0.25)) restoreOldState(world, count);
   closeAll(world, count);
   checkMoney(world);
+}
+
+/** Nobody decides what becomes of held payments, until their expiry comes so near that the payee's node gives them back by itself. */
+function letHoldsRunOut(world: World, count: () => void): void {
+  world.say(() => '--- held payments run out');
+  for (let i = 0; i < 14; i++) {
+    world.pass(i < 5 ? 40 : 1);
+    mine(world, 4, count);
+  }
+  for (const node of world.nodes)
+    for (const invoice of node.live.invoices.values())
+      demand(invoice.state !== 'accepted', () => `${node.name} holds a payment that is near its expiry`);
+}
+
+/**
+ * A node comes back with an old state of one channel, as from an old backup. It must find out, publish nothing, and get its money from the
+ * commitment that the other side publishes. There are no HTLCs in the channel, neither then nor now: claiming them is not yet the node's.
+ */
+function restoreOldState(world: World, count: () => void): void {
+  const { monitor, rng } = world;
+  const candidates = monitor.old.filter(({ node, row, number }) => {
+    const channel = node.live.channels.get(row.key);
+    if (channel === undefined || view(channel).phase !== 'normal' || channel.durable.phase.kind !== 'active') return false;
+    return channel.durable.phase.commitments.local.number > number && view(channel).htlcs.length === 0;
+  });
+  if (candidates.length === 0) return;
+  const { node, row } = rng.pick(candidates);
+  world.say(() => `--- ${node.name} has an old state of channel ${short(row.key)}`);
+  world.count('old state restored');
+  monitor.mayForceClose.add(toHex(row.key));
+  world.kill(node);
+  node.store.commit({ rows: [row], history: [] });
+  world.start(node);
+  for (let i = 0; i < 6; i++) {
+    pump(world, count);
+    world.pass(40);
+  }
+  pump(world, count);
+  const channel = node.live.channels.get(row.key);
+  demand(channel !== undefined && view(channel).phase === 'data_loss', () => `${node.name} did not see that its state is old`);
 }
 
 /** Runs until nobody has anything to do but to wait for blocks. */
@@ -139,20 +183,47 @@ function closeAll(world: World, count: () => void): void {
     }
 }
 
-/** What every wallet has is what the chain says, and nothing is lost but fees, anchors and dust. */
+/** What every wallet has is what the chain says; nobody has more than is due, and all together lack only fees and anchors. */
 function checkMoney(world: World): void {
   const { chain } = world;
   let anchors = 0n;
-  const ours = new Map<string, bigint>(world.nodes.map((node) => [node.name, 0n]));
+  const ours = new Map(world.nodes.map((node) => [node, 0n]));
   for (const [, coin] of chain.tip.coins.entries()) {
     if (coin.output.script.length === 1) continue;
-    const owner = world.nodes.find((node) => node.live.wallet.scripts.has(coin.output.script));
-    if (owner !== undefined) ours.set(owner.name, (ours.get(owner.name) as bigint) + coin.output.amount);
-    else if (coin.output.amount === 330n) anchors += coin.output.amount;
+    const owner = world.ownerOf(coin.output);
+    if (owner !== null) ours.set(owner, (ours.get(owner) as bigint) + coin.output.amount);
+    else if (coin.output.amount === ANCHOR) anchors += coin.output.amount;
     else demand(coin.coinbase, () => `${coin.output.amount} sat lie where nobody looks for them`);
   }
+  const due = dueMsat(world);
+  let lacking = 0n;
   for (const node of world.nodes) {
+    const has = ours.get(node) as bigint;
     const held = [...node.live.wallet.coins.values()].reduce((sum, coin) => (coin.spentBy === null ? sum + coin.output.amount : sum), 0n);
-    demand(held === ours.get(node.name), () => `${node.name}: the wallet counts ${held} sat, the chain ${ours.get(node.name)}`);
+    demand(held === has, () => `${node.name}: the wallet counts ${held} sat, the chain ${has}`);
+    const owed = due.get(node) as bigint;
+    demand(has * 1000n <= owed, () => `${node.name} has ${has} sat, more than the ${owed} msat that are due to it`);
+    lacking += owed - has * 1000n;
   }
+  // What rounding to whole satoshi leaves goes to the miner as well.
+  const fees = chain.fees() - world.feesBefore + anchors;
+  demand(lacking === fees * 1000n, () => `${lacking} msat are gone, fees and anchors are ${fees} sat`);
+}
+
+const ANCHOR = 330n;
+
+/** What each node should have but for fees: what it began with, what it was pushed and paid, and what came over the chain. */
+function dueMsat(world: World): ReadonlyMap<SimNode, bigint> {
+  const due = new Map(world.nodes.map((node) => [node, world.began(node) * 1000n]));
+  const move = (from: SimNode, to: SimNode, amount: bigint): void => {
+    due.set(from, (due.get(from) as bigint) - amount);
+    due.set(to, (due.get(to) as bigint) + amount);
+  };
+  const isConfirmed = (txid: TxId): boolean => world.chain.confirmations(txid) > 0;
+  for (const { funder, fundee, pushMsat, fundingTxid } of world.monitor.funded.values())
+    if (isConfirmed(fundingTxid)) move(funder, fundee, pushMsat);
+  for (const htlc of world.monitor.htlcs.values()) if (htlc.outcome === 'fulfilled') move(htlc.offerer, htlc.receiver, htlc.amountMsat);
+  for (const { node, tx } of world.monitor.spends.values())
+    for (const output of isConfirmed(txId(tx)) ? tx.outputs : []) move(node, world.ownerOf(output) ?? node, output.amount * 1000n);
+  return due;
 }

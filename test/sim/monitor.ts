@@ -1,12 +1,12 @@
 import { type Bytes, equal, toHex } from '../../src/base/bytes.ts';
-import type { ChannelId, NodeId, PaymentHash } from '../../src/base/ids.ts';
+import type { ChannelId, NodeId, PaymentHash, TxId } from '../../src/base/ids.ts';
 import { type Tx, txId } from '../../src/bitcoin/tx.ts';
 import type { Channel, HtlcOrigin } from '../../src/bolt/channel/types.ts';
 import { view } from '../../src/bolt/channel/view.ts';
 import type { Message, MessageNamed } from '../../src/bolt/wire/message.ts';
 import { printable } from '../../src/bolt/wire/setup.ts';
 import { sha256 } from '../../src/crypto/hash.ts';
-import type { Batch } from '../../src/node/batch.ts';
+import type { Batch, Row } from '../../src/node/batch.ts';
 import { decodeInvoiceRecord, decodePayment, prune } from '../../src/node/persist.ts';
 import type { NodeState, Payment } from '../../src/node/types.ts';
 import { durableDifference } from './compare.ts';
@@ -36,6 +36,8 @@ export interface Tracked {
 
 /** So many commits apart are memory and store compared whole; each death compares them as well. */
 const COMPARE_EVERY = 40;
+/** Of so many commits the channels are kept as old states. */
+const OLD_EVERY = 4;
 
 /** Watches what nodes commit, send and publish, and remembers what later must agree with it. */
 export class Monitor {
@@ -45,8 +47,14 @@ export class Monitor {
   /** What each invoice asks, by hash. */
   readonly owed = new Map<string, { readonly payee: SimNode; readonly amountMsat: bigint }>();
   readonly phases = new Map<string, number>();
+  /** Channels that were funded, as their funder stored them. */
+  readonly funded = new Map<string, { readonly funder: SimNode; readonly fundee: SimNode; readonly pushMsat: bigint; readonly fundingTxid: TxId }>();
+  /** Earlier states of channels without HTLCs: what an old backup would hold. */
+  readonly old: { readonly node: SimNode; readonly row: Row & { readonly table: 'channel' }; readonly number: bigint }[] = [];
   /** Channels that may be closed by one side alone. */
   readonly mayForceClose = new Set<string>();
+  /** Payments from one wallet to another, by transaction. */
+  readonly spends = new Map<string, { readonly node: SimNode; readonly tx: Tx }>();
   readonly #nodeOf: (id: NodeId) => SimNode;
   readonly #commitments = new Map<string, { readonly node: SimNode; readonly channel: string; readonly number: bigint }>();
   readonly #revokedBelow = new Map<string, bigint>();
@@ -67,13 +75,22 @@ export class Monitor {
   committed(node: SimNode, before: NodeState, after: NodeState, batch: Batch): void {
     for (const [, channel] of after.channels.changesSince(before.channels)) if (channel !== undefined) this.#channelCommitted(node, channel);
     for (const row of batch.rows) {
+      if (row.table === 'channel' && this.#commits % OLD_EVERY === 0) this.#keepOld(node, row, after);
       if (row.table === 'payment') this.#paymentCommitted(node, decodePayment(row.blob));
       if (row.table === 'invoice') decodeInvoiceRecord(row.blob);
     }
     if (++this.#commits % COMPARE_EVERY === 0) this.compareStored(node, after);
   }
 
+  #keepOld(node: SimNode, row: Row & { readonly table: 'channel' }, state: NodeState): void {
+    const channel = state.channels.get(row.key);
+    const phase = channel?.durable.phase;
+    if (channel === undefined || phase?.kind !== 'active' || view(channel).phase !== 'normal' || phase.commitments.htlcs.length > 0) return;
+    this.old.push({ node, row, number: phase.commitments.local.number });
+  }
+
   compareStored(node: SimNode, state: NodeState): void {
+    if (!node.isComparable) return;
     const found = durableDifference(prune(state), node.stored());
     demand(found === null, () => `${node.name}: memory is not what is stored at ${found}`);
   }
@@ -86,6 +103,13 @@ export class Monitor {
     const { phase, params } = channel.durable;
     if (phase.kind !== 'active' && phase.kind !== 'closing') return;
     const { settled, local } = phase.commitments;
+    if (params.isFunder && params.fundingOutpoint !== null && !this.funded.has(id))
+      this.funded.set(id, {
+        funder: node,
+        fundee: this.#nodeOf(params.peer),
+        pushMsat: params.pushMsat,
+        fundingTxid: params.fundingOutpoint.txid,
+      });
     demand(
       settled.localMsat >= 0n && settled.remoteMsat >= 0n && settled.localMsat + settled.remoteMsat === params.capacity * 1000n,
       () => `${node.name}: ${settled.localMsat} and ${settled.remoteMsat} msat in a channel of ${params.capacity} sat`,
@@ -248,8 +272,9 @@ export class Monitor {
 
   // --- what is published
 
-  published(node: SimNode, tx: Tx): void {
+  published(node: SimNode, tx: Tx, label: string): void {
     const txid = toHex(txId(tx));
+    if (label === 'spend') this.spends.set(txid, { node, tx });
     const known = this.#commitments.get(`${node.name} ${txid}`);
     if (known === undefined) return;
     const id = `${node.name} ${known.channel}`;
@@ -292,10 +317,6 @@ export class Monitor {
     }
     const { localMsat } = phase.commitments.settled;
     demand(localMsat === expected, () => `${node.name} has ${localMsat} msat in ${short(params.channelId)}, the wire says ${expected}`);
-  }
-
-  nodeOf(id: NodeId): SimNode {
-    return this.#nodeOf(id);
   }
 }
 

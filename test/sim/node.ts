@@ -66,6 +66,11 @@ export class SimNode {
     this.state = this.#load();
   }
 
+  /** With planted bugs that make memory another than the store, it would be that which is found. */
+  get isComparable(): boolean {
+    return this.#around.planted !== 'settled_twice';
+  }
+
   get isUp(): boolean {
     return this.state !== null;
   }
@@ -104,9 +109,12 @@ export class SimNode {
     const before = this.live;
     const inputs = this.inbox.splice(0, count);
     const after = step(before, inputs, this.env());
-    const batch = this.#batch(before, after.state, after.effects);
+    const batch = batchOf(before, after.state, after.effects);
     const early = this.#around.planted === 'sent_before_commit';
-    if (early) for (const effect of after.effects) this.#act(effect);
+    if (early) {
+      this.state = after.state;
+      for (const effect of after.effects) this.#act(effect);
+    }
     if (crash === 'before_commit') return false;
     this.store.commit(batch);
     this.state = after.state;
@@ -117,12 +125,6 @@ export class SimNode {
     if (crash === 'half_effects') return false;
     this.state = prune(this.state);
     return true;
-  }
-
-  #batch(before: NodeState, after: NodeState, effects: readonly NodeEffect[]): Batch {
-    const batch = batchOf(before, after, effects);
-    if (this.#around.planted !== 'settled_twice') return batch;
-    return { ...batch, rows: batch.rows.filter((row) => row.table !== 'invoice' || row.blob === null || row.state !== 'settled') };
   }
 
   #act(effect: NodeEffect): void {
@@ -153,9 +155,12 @@ export class SimNode {
 
   #load(): NodeState {
     const { keys, walletKeys } = this.identity;
-    const loaded = loadState(this.store.load(), { network: 'regtest', keys, walletKeys });
+    const stored = this.store.load();
+    // Planted: an invoice that was settled is open again.
+    const settled = this.#around.planted === 'settled_twice' ? this.store.blobsOf('invoice') : stored.invoices;
+    const loaded = loadState({ ...stored, invoices: settled }, { network: 'regtest', keys, walletKeys });
     if (!loaded.ok) throw new Error(`${this.name}: the store does not decode at ${loaded.failure.path}: ${loaded.failure.message}`);
-    return loaded.value;
+    return this.#around.planted === 'settled_twice' ? withInvoicesOpen(loaded.value) : loaded.value;
   }
 }
 
@@ -168,6 +173,13 @@ function withoutAnHtlc(state: NodeState): NodeState {
     return { ...state, channels: state.channels.set(key, { ...channel, durable: { ...channel.durable, phase: { ...phase, commitments } } }) };
   }
   return state;
+}
+
+/** Planted: what was settled may be paid once more. */
+function withInvoicesOpen(state: NodeState): NodeState {
+  let { invoices } = state;
+  for (const [key, invoice] of invoices.entries()) if (invoice.state === 'settled') invoices = invoices.set(key, { ...invoice, state: 'open' });
+  return { ...state, invoices };
 }
 
 export const feeratesAt = (normal: number): Feerates => ({

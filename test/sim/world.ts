@@ -1,7 +1,7 @@
 import { equal, toHex } from '../../src/base/bytes.ts';
 import type { ChannelId, NodeId } from '../../src/base/ids.ts';
 import { height, satToMsat, unixTime } from '../../src/base/units.ts';
-import type { Tx } from '../../src/bitcoin/tx.ts';
+import type { Tx, TxOutput } from '../../src/bitcoin/tx.ts';
 import { publishable } from '../../src/bolt/channel/channel.ts';
 import { view } from '../../src/bolt/channel/view.ts';
 import type { FeatureName } from '../../src/bolt/wire/features.ts';
@@ -40,6 +40,9 @@ export class World {
   now: number;
   feerate = 2500;
   readonly counts = new Map<string, number>();
+  /** Paid to miners before this simulation began. */
+  readonly feesBefore: bigint;
+  readonly #began: ReadonlyMap<SimNode, bigint>;
   readonly #trace: (line: () => string) => void;
 
   constructor(options: WorldOptions) {
@@ -65,6 +68,20 @@ export class World {
       return new SimNode({ identity, index, rng: options.rng, around, store });
     });
     for (const node of this.nodes) this.monitor.begins(node);
+    this.feesBefore = this.chain.fees();
+    this.#began = new Map(this.nodes.map((node) => [node, this.#wealth(node)]));
+  }
+
+  /** What a node had at the beginning, in satoshi: its wallet, and its side of the channels of the scene as if they had just been funded. */
+  began(node: SimNode): bigint {
+    return this.#began.get(node) as bigint;
+  }
+
+  #wealth(node: SimNode): bigint {
+    let wealth = 0n;
+    for (const coin of node.live.wallet.coins.values()) if (coin.spentBy === null) wealth += coin.output.amount;
+    for (const channel of node.live.channels.values()) if (channel.durable.params.isFunder) wealth += channel.durable.params.capacity;
+    return wealth;
   }
 
   /** What would be left if every process died now. */
@@ -168,12 +185,17 @@ export class World {
   }
 
   broadcast(node: SimNode, tx: Tx, label: string): void {
-    this.monitor.published(node, tx);
+    this.monitor.published(node, tx, label);
     this.count(`published ${label}`);
     if (this.faulty && this.rng.chance(0.1)) return;
     const refused = this.chain.submit(tx);
     if (refused !== null) this.count(`refused ${label} ${refused}`);
     this.say(() => `  ${node.name} publishes ${label}${refused === null ? '' : `, refused: ${refused}`}`);
+  }
+
+  /** Whose wallet an output is in; null for channels and strangers. */
+  ownerOf(output: TxOutput): SimNode | null {
+    return this.nodes.find((node) => node.live.wallet.scripts.has(output.script)) ?? null;
   }
 
   /** Both ends of every channel of a node agree where nothing is under way between them. */
