@@ -278,6 +278,8 @@ export class Node implements NodeRuntime {
         const session = state.peers.get(peer)?.session;
         if (session === undefined || (session.kind === 'down' && session.attempts > 0)) continue;
         if (session.kind !== 'up' || !connected) return null;
+        // Ours is sent: the peer's channel_ready is on its way, unless it has not seen the blocks yet.
+        if (phase === 'awaiting_channel_ready') return null;
       }
       return true;
     };
