@@ -1,5 +1,5 @@
 import { assertNever } from '../base/assert.ts';
-import { EMPTY, equal, toHex, utf8 } from '../base/bytes.ts';
+import { compare, EMPTY, equal, toHex, utf8 } from '../base/bytes.ts';
 import type { ChannelId, NodeId } from '../base/ids.ts';
 import { type UnixTime, unixTime } from '../base/units.ts';
 import { NETWORK_PARAMS } from '../bitcoin/network.ts';
@@ -9,7 +9,7 @@ import { checkFeatures, combineFeatures, initFeatures, negotiatedFeatures } from
 import type { Message, MessageName, MessageNamed } from '../bolt/wire/message.ts';
 import { printable } from '../bolt/wire/setup.ts';
 import { channelOf, disconnect, feed, openMessage } from './channels.ts';
-import { channelView, type Draft, emit, log, sendTo, setPeer } from './draft.ts';
+import { channelView, type Draft, emit, log, sendTo, setPeer, update } from './draft.ts';
 import { peerUpdate } from './own-gossip.ts';
 import type { NodeInput, Peer, PeerSession } from './types.ts';
 
@@ -19,6 +19,15 @@ const GONE_AFTER_SECONDS = 30;
 const GREETING_SECONDS = 30;
 /** Reconnection: 1 s, doubled up to this. */
 const MAX_BACKOFF_SECONDS = 300;
+/** A link that lasted so long was a good one: the back-off begins anew. Shorter ones go on with it, up to 16 s. */
+const STABLE_SECONDS = 60;
+const MAX_ATTEMPTS_KEPT = 4;
+/** Two links of opposite directions within this time: both sides dialled at the same moment. */
+const RACE_SECONDS = 10;
+/** Inbound peers without a channel: node ids cost nothing, so their number is bounded. */
+const MAX_STRANGERS = 200;
+/** Of one link so many errors and warnings are logged and recorded. */
+const MAX_COMPLAINTS = 20;
 const ALL_CHANNELS = new Uint8Array(32) as ChannelId;
 
 export const DOWN: PeerSession = { kind: 'down', attempts: 0, retryAt: unixTime(0), why: 'never connected' };
@@ -29,15 +38,21 @@ export function newPeer(nodeId: NodeId): Peer {
 
 export function linkUp(draft: Draft, input: Extract<NodeInput, { kind: 'link_up' }>): void {
   const before = draft.state.peers.get(input.peer) ?? newPeer(input.peer);
+  const refused = reasonAgainst(draft, before, input);
+  if (refused !== null) {
+    emit(draft, { kind: 'close_link', link: input.link, peer: input.peer, why: refused });
+    return;
+  }
   // The newest link wins: the old one may be dead without our knowing.
   if (before.session.kind === 'up' || before.session.kind === 'greeting') {
     emit(draft, { kind: 'close_link', link: before.session.link, peer: input.peer, why: 'replaced by a newer connection' });
     goDown(draft, before, 'replaced by a newer connection');
   }
+  const attempts = Math.min(before.session.attempts, MAX_ATTEMPTS_KEPT);
   setPeer(draft, {
     ...before,
     address: input.inbound ? before.address : (input.address ?? before.address),
-    session: { kind: 'greeting', link: input.link, inbound: input.inbound, since: draft.env.now },
+    session: { kind: 'greeting', link: input.link, inbound: input.inbound, since: draft.env.now, attempts },
   });
   sendTo(draft, input.peer, {
     name: 'init',
@@ -46,6 +61,27 @@ export function linkUp(draft: Draft, input: Extract<NodeInput, { kind: 'link_up'
     tlvs: { networks: [NETWORK_PARAMS[draft.env.network].chainHash] },
   });
 }
+
+function reasonAgainst(draft: Draft, before: Peer, input: Extract<NodeInput, { kind: 'link_up' }>): string | null {
+  const { session } = before;
+  if (session.kind === 'up' || session.kind === 'greeting') {
+    const age = draft.env.now - session.since;
+    const isRace = session.inbound !== input.inbound && age >= 0 && age <= RACE_SECONDS;
+    // Each side would call another link the newest one, and close the other's for ever. As other nodes do it: the one that the smaller
+    // node id dialled stays.
+    const inboundStays = compare(draft.state.nodeId, input.peer) > 0;
+    return isRace && input.inbound !== inboundStays ? 'both sides connected at the same moment' : null;
+  }
+  if (!input.inbound || isKept(draft, before)) return null;
+  let strangers = 0;
+  for (const peer of draft.state.peers.values())
+    if ((peer.session.kind === 'up' || peer.session.kind === 'greeting') && peer.session.inbound && !isKept(draft, peer)) strangers++;
+  return strangers >= MAX_STRANGERS ? 'too many peers without a channel' : null;
+}
+
+/** Whether a peer is remembered when its link is gone. One that only came and went leaves nothing behind. */
+const isKept = (draft: Draft, peer: Peer): boolean =>
+  peer.address !== null || peer.wanted || peer.trustedForZeroConf || channelsOf(draft, peer.nodeId).length > 0;
 
 const ownInit = (peer: Peer): Uint8Array => initFeatures({ zeroconf: peer.trustedForZeroConf ? 'offered' : 'absent' });
 
@@ -67,9 +103,12 @@ function goDown(draft: Draft, peer: Peer, why: string): void {
     emit(draft, { kind: 'peer_gone', link: session.link, peer: peer.nodeId });
     for (const channelId of channelsOf(draft, peer.nodeId)) feed(draft, channelId, { kind: 'disconnected' });
   }
-  // A link that was up starts the back-off anew; one that broke in the greeting goes on with it.
-  const attempts = session.kind === 'down' || session.kind === 'connecting' ? session.attempts : session.kind === 'greeting' ? 3 : 0;
-  setPeer(draft, { ...peer, session: down(draft, attempts, why) });
+  if (!isKept(draft, peer)) {
+    update(draft, { peers: draft.state.peers.delete(peer.nodeId) });
+    return;
+  }
+  const lasted = session.kind === 'up' ? draft.env.now - session.since : 0;
+  setPeer(draft, { ...peer, session: down(draft, lasted >= STABLE_SECONDS ? 0 : session.attempts, why) });
 }
 
 function down(draft: Draft, attempts: number, why: string): PeerSession {
@@ -180,26 +219,40 @@ function greet(draft: Draft, peer: Peer, input: Extract<NodeInput, { kind: 'mess
   }
   if (peer.session.kind !== 'greeting') return;
   const features = negotiatedFeatures({ local: ownInit(peer), remote });
-  const { link, inbound } = peer.session;
+  const { link, inbound, attempts } = peer.session;
   const now = draft.env.now;
   setPeer(draft, {
     ...peer,
-    session: { kind: 'up', link, inbound, remoteFeatures: remote, features, since: now, lastHeard: now, pingSentAt: null },
+    session: {
+      ...{ kind: 'up', link, inbound, remoteFeatures: remote, features, since: now, lastHeard: now, pingSentAt: null },
+      ...{ attempts, complaints: 0 },
+    },
   });
   emit(draft, { kind: 'peer_ready', link, peer: peer.nodeId, features });
   for (const channelId of channelsOf(draft, peer.nodeId)) feed(draft, channelId, { kind: 'connected', features, remoteFeatures: remote });
 }
 
+/** Pongs share their bytes: a peer asks for 64 KiB with each of its pings. */
+const IGNORED = new Uint8Array(65531);
+
 function pong(draft: Draft, peer: NodeId, ping: MessageNamed<'ping'>): void {
   // BOLT 1: "if num_pong_bytes is less than 65532: MUST respond by sending a pong"
-  if (ping.numPongBytes < 65532) sendTo(draft, peer, { name: 'pong', ignored: new Uint8Array(ping.numPongBytes), tlvs: {} });
+  if (ping.numPongBytes < 65532) sendTo(draft, peer, { name: 'pong', ignored: IGNORED.subarray(0, ping.numPongBytes), tlvs: {} });
 }
 
-function complaint(draft: Draft, peer: NodeId, received: MessageNamed<'error' | 'warning'>): void {
-  log(draft, 'warn', `${received.name} of ${toHex(peer)}: ${printable(received.data)}`);
+function complaint(draft: Draft, nodeId: NodeId, received: MessageNamed<'error' | 'warning'>): void {
+  const peer = draft.state.peers.get(nodeId);
+  if (peer?.session.kind !== 'up') return;
+  const complaints = peer.session.complaints + 1;
+  setPeer(draft, { ...peer, session: { ...peer.session, complaints } });
+  const isFlood = complaints > MAX_COMPLAINTS;
+  if (!isFlood) log(draft, 'warn', `${received.name} of ${toHex(nodeId)}: ${printable(received.data)}`);
   const all = equal(received.channelId, ALL_CHANNELS);
-  for (const channelId of channelsOf(draft, peer)) {
-    if (all || equal(channelId, received.channelId)) feed(draft, channelId, { kind: 'message', message: received });
+  for (const channelId of channelsOf(draft, nodeId)) {
+    if (!all && !equal(channelId, received.channelId)) continue;
+    // Each is a line in the log and a row in the store. Of a flood only what still fails a channel counts.
+    if (isFlood && (received.name === 'warning' || channelView(draft, channelId).closing !== null)) continue;
+    feed(draft, channelId, { kind: 'message', message: received });
   }
 }
 
@@ -233,10 +286,10 @@ export function tickPeers(draft: Draft): void {
         tickLink(draft, peer, session);
         break;
       case 'greeting':
-        if (draft.env.now - session.since > GREETING_SECONDS) disconnect(draft, peer.nodeId, 'no init came');
+        if (isOver(draft, session.since, GREETING_SECONDS + 1)) disconnect(draft, peer.nodeId, 'no init came');
         break;
       case 'down':
-        if (isWanted(draft, peer) && draft.env.now >= session.retryAt) dial(draft, peer);
+        if (isWanted(draft, peer) && isDue(draft, session.retryAt)) dial(draft, peer);
         break;
       case 'connecting':
         break;
@@ -246,12 +299,16 @@ export function tickPeers(draft: Draft): void {
   }
 }
 
+/** A clock that was set back must not make us wait for what it said before. */
+const isOver = (draft: Draft, since: UnixTime, seconds: number): boolean => draft.env.now - since >= seconds || draft.env.now < since;
+const isDue = (draft: Draft, at: UnixTime): boolean => draft.env.now >= at || at - draft.env.now > MAX_BACKOFF_SECONDS;
+
 function tickLink(draft: Draft, peer: Peer, session: Extract<PeerSession, { kind: 'up' }>): void {
-  if (session.pingSentAt !== null) {
+  if (session.pingSentAt !== null && draft.env.now >= session.pingSentAt) {
     if (draft.env.now - session.pingSentAt > GONE_AFTER_SECONDS) disconnect(draft, peer.nodeId, 'no answer to a ping');
     return;
   }
-  if (draft.env.now - session.lastHeard < PING_AFTER_SECONDS) return;
+  if (!isOver(draft, session.lastHeard, PING_AFTER_SECONDS)) return;
   setPeer(draft, { ...peer, session: { ...session, pingSentAt: draft.env.now } });
   sendTo(draft, peer.nodeId, { name: 'ping', numPongBytes: 1, ignored: EMPTY, tlvs: {} });
 }

@@ -11,7 +11,7 @@ import type { Batch, HistoryRow, Row, StoredState } from './batch.ts';
 import { cursorCodec, extrasCodec, invoiceCodec, numberCodec, paymentCodec, peerCodec } from './codec.ts';
 import { forwardCodec, historyRow } from './facts.ts';
 import { inFlight, isDone } from './pay.ts';
-import type { Invoice, NodeEffect, NodeState, Payment } from './types.ts';
+import type { Invoice, NodeEffect, NodeState, Payment, Peer } from './types.ts';
 import { walletCodec } from './wallet/codec.ts';
 import type { Wallet, WalletKeys } from './wallet/types.ts';
 import { newWallet, restoreWallet } from './wallet/wallet.ts';
@@ -77,13 +77,17 @@ function invoiceRows(before: NodeState, after: NodeState): Row[] {
 
 function peerRows(before: NodeState, after: NodeState): Row[] {
   return [...after.peers.changesSince(before.peers)].flatMap(([key, peer]): Row[] => {
-    if (peer === undefined) return [{ table: 'peer', key, blob: null }];
     const old = before.peers.get(key);
+    if (peer === undefined) return old === undefined || isPlain(old) ? [] : [{ table: 'peer', key, blob: null }];
+    if (isPlain(peer) && (old === undefined || isPlain(old))) return [];
     const same =
       old !== undefined && old.address === peer.address && old.wanted === peer.wanted && old.trustedForZeroConf === peer.trustedForZeroConf;
     return same ? [] : [{ table: 'peer', key, blob: encodeWith(peerCodec, peer) }];
   });
 }
+
+/** Nothing but a link is known of it: whoever connects costs no row. */
+const isPlain = (peer: Peer): boolean => peer.address === null && !peer.wanted && !peer.trustedForZeroConf;
 
 /** Drops from memory what came to its end (since an older state, where one is given) and is committed: it can be read from the store. */
 export function prune(state: NodeState, since?: NodeState): NodeState {

@@ -30,7 +30,7 @@ export type PeerSession =
   | { readonly kind: 'down'; readonly attempts: number; readonly retryAt: UnixTime; readonly why: string }
   | { readonly kind: 'connecting'; readonly attempts: number }
   /** The transport is up, `init` was sent and not yet received. */
-  | { readonly kind: 'greeting'; readonly link: number; readonly inbound: boolean; readonly since: UnixTime }
+  | { readonly kind: 'greeting'; readonly link: number; readonly inbound: boolean; readonly since: UnixTime; readonly attempts: number }
   | {
       readonly kind: 'up';
       readonly link: number;
@@ -41,6 +41,10 @@ export type PeerSession =
       readonly since: UnixTime;
       readonly lastHeard: UnixTime;
       readonly pingSentAt: UnixTime | null;
+      /** Dials before this link, for the back-off where it does not last. */
+      readonly attempts: number;
+      /** Errors and warnings that came over this link. */
+      readonly complaints: number;
     };
 
 /** What we ask of those who forward through a channel (BOLT 7, channel_update). */
