@@ -4,9 +4,10 @@ import type { Bytes } from '../../base/bytes.ts';
 import { policyOfUpdate, readGossip } from '../../bolt/gossip/raw.ts';
 import { isUnsigned } from '../../bolt/gossip/synthetic.ts';
 import { CHANNEL_SPENT, CHANNEL_UNROUTABLE, CHANNEL_UNSIGNED, Graph, NODE_UNROUTABLE } from '../../bolt/route/graph.ts';
+import type { KnownEdge } from '../../bolt/route/knowledge.ts';
 import { unassignedRequired } from '../../bolt/wire/features.ts';
 
-const VERSION = 1;
+const VERSION = 2;
 const SCHEMA = `
 CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE channel (scid INTEGER PRIMARY KEY, message BLOB NOT NULL, capacity INTEGER NOT NULL, txid BLOB, spent_height INTEGER) STRICT;
@@ -15,6 +16,7 @@ CREATE INDEX channel_spent ON channel (spent_height) WHERE spent_height IS NOT N
 CREATE TABLE update1 (scid INTEGER PRIMARY KEY, message BLOB NOT NULL) STRICT;
 CREATE TABLE update2 (scid INTEGER PRIMARY KEY, message BLOB NOT NULL) STRICT;
 CREATE TABLE node (id BLOB PRIMARY KEY, message BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE known (scid INTEGER, direction INTEGER, low REAL NOT NULL, low_at INTEGER NOT NULL, fails_from REAL, failed_at INTEGER NOT NULL, PRIMARY KEY (scid, direction)) STRICT, WITHOUT ROWID;
 INSERT INTO meta VALUES ('generation', 0);
 `;
 
@@ -23,7 +25,9 @@ type Write =
   | { readonly kind: 'update'; readonly scid: bigint; readonly direction: 0 | 1; readonly message: Bytes }
   | { readonly kind: 'node'; readonly id: Bytes; readonly message: Bytes }
   | { readonly kind: 'spent'; readonly scid: bigint; readonly height: number }
-  | { readonly kind: 'remove'; readonly scid: bigint };
+  | { readonly kind: 'remove'; readonly scid: bigint }
+  | { readonly kind: 'known'; readonly edge: KnownEdge }
+  | { readonly kind: 'forgotten'; readonly scid: bigint; readonly direction: number };
 
 /** Rows of a channel: its announcement and the newest update of each direction. */
 export interface ChannelRows {
@@ -46,7 +50,9 @@ type Statements = Readonly<
     | 'get1'
     | 'getNode'
     | 'byTxid'
-    | 'longSpent',
+    | 'longSpent'
+    | 'known'
+    | 'forget',
     Database.Statement
   >
 >;
@@ -110,6 +116,15 @@ export class GraphDatabase {
       case 'remove':
         for (const statement of [run.removeChannel, run.remove0, run.remove1]) statement.run(signed(write.scid));
         return;
+      case 'known': {
+        const { scid, direction, bounds } = write.edge;
+        const failsFrom = Number.isFinite(bounds.failsFromMsat) ? bounds.failsFromMsat : null;
+        run.known.run(signed(scid), direction, bounds.lowMsat, bounds.lowAt, failsFrom, bounds.failedAt);
+        return;
+      }
+      case 'forgotten':
+        run.forget.run(signed(write.scid), write.direction);
+        return;
     }
   }
 
@@ -136,6 +151,20 @@ export class GraphDatabase {
   spentUntil(height: number): readonly bigint[] {
     this.flush();
     return (this.#statements.longSpent.all(height) as bigint[]).map((scid) => BigInt.asUintN(64, scid));
+  }
+
+  *knowledge(): IterableIterator<KnownEdge> {
+    this.flush();
+    for (const row of this.#database.prepare('SELECT scid, direction, low, low_at, fails_from, failed_at FROM known').raw().all()) {
+      const [scid, direction, low, lowAt, failsFrom, failedAt] = row as [bigint, bigint, number, bigint, number | null, bigint];
+      const bounds = {
+        lowMsat: low,
+        lowAt: Number(lowAt),
+        failsFromMsat: failsFrom ?? Number.POSITIVE_INFINITY,
+        failedAt: Number(failedAt),
+      };
+      yield { scid: BigInt.asUintN(64, scid), direction: Number(direction) as 0 | 1, bounds };
+    }
   }
 
   /** The graph of all rows. What does not parse is left out. */
@@ -221,6 +250,8 @@ function prepare(database: Database.Database): Statements {
     get1: get('SELECT message FROM update2 WHERE scid = ?'),
     getNode: get('SELECT message FROM node WHERE id = ?'),
     byTxid: get('SELECT scid FROM channel WHERE txid = ?'),
+    known: database.prepare('INSERT OR REPLACE INTO known VALUES (?, ?, ?, ?, ?, ?)'),
+    forget: database.prepare('DELETE FROM known WHERE scid = ? AND direction = ?'),
     longSpent: get('SELECT scid FROM channel WHERE spent_height <= ?'),
   };
 }

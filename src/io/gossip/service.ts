@@ -2,17 +2,18 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Bytes, equal, toHex } from '../../base/bytes.ts';
 import type { NodeId } from '../../base/ids.ts';
-import type { Result } from '../../base/result.ts';
+import { ok, type Result } from '../../base/result.ts';
 import type { UnixTime } from '../../base/units.ts';
 import { NETWORK_PARAMS, type Network } from '../../bitcoin/network.ts';
 import { txId } from '../../bitcoin/tx.ts';
 import { rangeReplies } from '../../bolt/gossip/answer.ts';
 import { decodeFlags, decodeScids } from '../../bolt/gossip/encoding.ts';
 import { readGossip } from '../../bolt/gossip/raw.ts';
-import { DEFAULT_COSTS } from '../../bolt/route/cost.ts';
+import { type CostModel, DEFAULT_COSTS } from '../../bolt/route/cost.ts';
 import { FlowSearcher } from '../../bolt/route/flow.ts';
 import { Graph } from '../../bolt/route/graph.ts';
-import { planRoutes } from '../../bolt/route/plan.ts';
+import { Knowledge, type Outcome, type TriedHop } from '../../bolt/route/knowledge.ts';
+import { type PlanOptions, planQuickly, planRoutes } from '../../bolt/route/plan.ts';
 import { Searcher } from '../../bolt/route/search.ts';
 import { encodeMessage, type Message, type MessageNamed } from '../../bolt/wire/message.ts';
 import type { BlockInput, NodeEffect, Planner } from '../../node/types.ts';
@@ -44,6 +45,10 @@ export interface GossipService {
   sync(timeoutMs: number): Promise<boolean>;
   /** Takes in a file of gossip: Core Lightning's gossip_store, LDK's Rapid Gossip Sync, or length-prefixed messages. */
   importGossip(path: string): Promise<Result<Imported, ImportFailure>>;
+  /** Learns what a path of ours could carry: from a part's success or failure, or a probe. */
+  learn(hops: readonly TriedHop[], outcome: Outcome): void;
+  /** What was learned, as it now stands. */
+  knowledge(): Knowledge;
   /** The graph, loaded when it was not yet. It changes under the reader. */
   graph(): Graph;
   close(): Promise<void>;
@@ -78,9 +83,15 @@ export interface GossipOptions {
   backlog?(link: number): number;
   /** Seconds between two batches of relayed gossip; 60, and 1 on regtest. */
   readonly relaySeconds?: number;
+  /** The cost model of routes. */
+  readonly costs?: CostModel;
+  /** Uniform in [0, 1): hides in the expiries how far the destination is. */
+  random?(): number;
 }
 
 const RELAY_SECONDS = 60;
+/** BOLT 7, "Recommendations for Routing": expiries of a route look as if it went on for another hop or two. */
+const SHADOW_BLOCKS = [0, 40, 80, 144];
 const FORGIVE_SECONDS = 600;
 /** BOLT 7: a spent channel is forgotten after 72 blocks, because the spend may have been a splice. */
 const FORGET_AFTER_BLOCKS = 72;
@@ -98,6 +109,7 @@ interface Loaded {
   readonly database: GraphDatabase;
   readonly intake: Intake;
   readonly answers: Answers;
+  readonly knowledge: Knowledge;
 }
 
 class Service implements GossipService {
@@ -126,12 +138,26 @@ class Service implements GossipService {
   }
 
   readonly plan: Planner = (query) => {
-    const options = { self: this.#options.nodeId, model: DEFAULT_COSTS, searcher: this.#searcher, flows: this.#flows };
-    // A direct channel or a hint from our peer needs no graph, and reading one costs more than such a payment.
-    const direct = this.#loaded === null ? planRoutes(query, { ...options, graph: EMPTY_GRAPH }) : null;
-    const found = direct?.ok === true ? direct : planRoutes(query, { ...options, graph: this.#load().graph });
-    return found;
+    const options = this.#planOptions();
+    if (this.#loaded === null) {
+      // A direct channel or a hint from our peer needs no graph, and reading one costs more than such a payment.
+      const direct = planQuickly(query, { ...options, graph: EMPTY_GRAPH });
+      if (direct !== null) return ok(direct);
+    }
+    const { graph, knowledge } = this.#load();
+    return planRoutes(query, { ...options, graph, knowledge: { learned: knowledge, now: this.#options.now() } });
   };
+
+  #planOptions(): Omit<PlanOptions, 'graph'> {
+    const shadowBlocks = SHADOW_BLOCKS[Math.floor((this.#options.random ?? Math.random)() * SHADOW_BLOCKS.length)] ?? 0;
+    return {
+      self: this.#options.nodeId,
+      model: this.#options.costs ?? DEFAULT_COSTS,
+      searcher: this.#searcher,
+      flows: this.#flows,
+      shadowBlocks,
+    };
+  }
 
   handle(effect: GossipEffect): void {
     if (this.#closed) return;
@@ -208,6 +234,15 @@ class Service implements GossipService {
     return imported;
   }
 
+  learn(hops: readonly TriedHop[], outcome: Outcome): void {
+    const { knowledge, database } = this.#load();
+    for (const edge of knowledge.learn(this.#options.nodeId, hops, outcome, this.#options.now())) database.write({ kind: 'known', edge });
+  }
+
+  knowledge(): Knowledge {
+    return this.#load().knowledge;
+  }
+
   graph(): Graph {
     return this.#load().graph;
   }
@@ -258,7 +293,9 @@ class Service implements GossipService {
       onAccepted: (accepted) => this.#onAccepted(accepted),
       onRefused: (refusal, _message, origin) => this.#onRefused(refusal, origin),
     });
-    this.#loaded = { graph, database, intake, answers: new Answers(graph, database) };
+    const knowledge = new Knowledge();
+    for (const edge of database.knowledge()) knowledge.restore(edge);
+    this.#loaded = { graph, database, intake, answers: new Answers(graph, database), knowledge };
     this.#keeper.graph = graph;
     for (const input of this.#blocks.splice(0)) this.#connect(input, this.#loaded);
     return this.#loaded;

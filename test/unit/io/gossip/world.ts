@@ -126,6 +126,7 @@ export async function open(self: Party, part: Partial<GossipOptions> = {}): Prom
     now: () => clock.now,
     chain: null,
     log: () => {},
+    random: () => 0,
     ...part,
   });
   return { service, sent, punished, clock, directory };
