@@ -146,14 +146,46 @@ class ClientSession {
     const wrong = wrongParams(operation, params);
     if (wrong !== null) throw new AppError({ code: 'USAGE', message: wrong });
     const { runtime, network, datadir } = this.#options;
+    const progress = new LateProgress((text) => sendFrame(this.#socket, { method: 'progress', params: { id, text } }));
     const context = {
       runtime,
       network,
       datadir,
       signal: abort.signal,
-      progress: (text: string) => sendFrame(this.#socket, { method: 'progress', params: { id, text } }),
+      progress: (text: string) => progress.step(text),
       emit: (item: JsonObject) => sendFrame(this.#socket, { method: 'emit', params: { id, item } }),
     };
-    return await operation.run(context, params);
+    try {
+      return await operation.run(context, params);
+    } finally {
+      progress.end();
+    }
+  }
+}
+
+/** What is done within this time needs no spinner, and no messages about it. */
+const PROGRESS_AFTER_MS = 100;
+
+/** Tells nothing in the first moment, then the newest text, then each. */
+class LateProgress {
+  readonly #tell: (text: string) => void;
+  #timer: NodeJS.Timeout | null;
+  #held: string | null = null;
+
+  constructor(tell: (text: string) => void) {
+    this.#tell = tell;
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      if (this.#held !== null) tell(this.#held);
+    }, PROGRESS_AFTER_MS);
+  }
+
+  step(text: string): void {
+    if (this.#timer === null) this.#tell(text);
+    else this.#held = text;
+  }
+
+  end(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
   }
 }

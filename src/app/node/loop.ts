@@ -1,5 +1,6 @@
 import type { CommandId } from '../../base/ids.ts';
 import type { Result } from '../../base/result.ts';
+import { prepareCommitments } from '../../bolt/channel/commit.ts';
 import { batchOf, prune } from '../../node/persist.ts';
 import { step } from '../../node/step.ts';
 import type { NodeCommand, NodeEffect, NodeEnv, NodeFailure, NodeInput, NodeReply, NodeState } from '../../node/types.ts';
@@ -111,7 +112,20 @@ export class Loop {
     for (const { done } of batch) done?.();
     this.#scheduled = false;
     if (this.#queue.length > 0) this.#schedule();
-    else for (const run of this.#drained.splice(0)) run();
+    else {
+      for (const run of this.#drained.splice(0)) run();
+      this.#prepare(before);
+    }
+  }
+
+  /** While the peers write to their disks: what the next signatures need. After the messages have left, and unless something waits. */
+  #prepare(before: NodeState): void {
+    setImmediate(() => {
+      if (this.#queue.length > 0 || this.#dead) return;
+      const env = this.#options.env(this.#state);
+      for (const [, channel] of this.#state.channels.changesSince(before.channels))
+        if (channel !== undefined) prepareCommitments(channel, env);
+    });
   }
 
   #act(effect: NodeEffect): void {

@@ -8,7 +8,7 @@ import { insertSecret } from '../../crypto/shachain.ts';
 import type { MessageNamed } from '../wire/message.ts';
 import { type BuiltCommitment, buildCommitment, htlcIsTrimmed, trimRules } from './commitment.ts';
 import { fault } from './faults.ts';
-import { perCommitmentPoint, perCommitmentSecret } from './keys.ts';
+import { commitmentKeys, perCommitmentPoint, perCommitmentSecret } from './keys.ts';
 import { overDustExposure } from './limits.ts';
 import { type Active, type Channel, type ChannelParams, type Commitments, commitmentParams, type LiveHtlc, withPhase } from './state.ts';
 import { signCommitment, signHtlcs, verifyCommitmentSignature, verifyHtlcSignatures } from './transactions.ts';
@@ -31,6 +31,20 @@ export function buildRemote(
 ): BuiltCommitment {
   const spec = specFor(snapshot(commitments, which.view, params.isFunder), 'remote');
   return buildCommitment(commitmentParams(params, 'remote'), which.number, which.point, spec);
+}
+
+/**
+ * Makes the keys of both sides' next commitments, which are remembered: whoever runs this while the peer is busy has them at hand when its
+ * answer comes. Changes nothing else.
+ */
+export function prepareCommitments(channel: Channel, env: Env): void {
+  const { params, phase } = channel.durable;
+  if (phase.kind !== 'active' || channel.session.link !== 'established') return;
+  const { local, remoteNextPoint } = phase.commitments;
+  const { commitmentSeed } = env.keys.channelSecrets(params.keyIndex);
+  const [ours, theirs] = [commitmentParams(params, 'local'), commitmentParams(params, 'remote')];
+  commitmentKeys(ours.owner, ours.other, perCommitmentPoint(commitmentSeed, local.number + 1n));
+  if (remoteNextPoint !== null) commitmentKeys(theirs.owner, theirs.other, remoteNextPoint);
 }
 
 /** Our signatures of a commitment of the peer. */

@@ -81,8 +81,13 @@ export interface CommitmentKeys {
   readonly otherPayment: Bytes;
 }
 
+/** Keys made before, by the point (as an object: points are passed on, not copied). The five point operations are a good part of a commitment's cost. */
+const known = new WeakMap<Bytes, { readonly owner: Basepoints; readonly other: Basepoints; readonly keys: CommitmentKeys }>();
+
 export function commitmentKeys(owner: Basepoints, other: Basepoints, perCommitmentPoint: Bytes): CommitmentKeys {
-  return {
+  const before = known.get(perCommitmentPoint);
+  if (before !== undefined && before.owner === owner && before.other === other) return before.keys;
+  const keys = {
     perCommitmentPoint,
     revocation: revocationPublicKey(other.revocationBasepoint, perCommitmentPoint),
     ownerDelayed: derivePublicKey(owner.delayedPaymentBasepoint, perCommitmentPoint),
@@ -90,4 +95,6 @@ export function commitmentKeys(owner: Basepoints, other: Basepoints, perCommitme
     otherHtlc: derivePublicKey(other.htlcBasepoint, perCommitmentPoint),
     otherPayment: other.paymentBasepoint,
   };
+  known.set(perCommitmentPoint, { owner, other, keys });
+  return keys;
 }
