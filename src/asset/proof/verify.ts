@@ -1,0 +1,199 @@
+import { type Bytes, toHex } from '../../base/bytes.ts';
+import type { BlockHash, OutPoint } from '../../base/ids.ts';
+import { ok, type Result } from '../../base/result.ts';
+import { type BlockHeader, blockHash } from '../../bitcoin/block.ts';
+import { equalOutPoint } from '../../bitcoin/tx.ts';
+import { spentLeavesOf } from '../alt-leaf.ts';
+import { type Asset, isTransferRoot, type PrevId, prevIdOf, splitOf } from '../asset.ts';
+import type { TapscriptPreimage } from '../commitment/sibling.ts';
+import { isSimilarVersion, type TapRoot } from '../commitment/tap-commitment.ts';
+import { type AssetFailure, refuse } from '../failure.ts';
+import { checkName } from '../genesis.ts';
+import { inputSet } from '../vm/virtual-tx.ts';
+import { type VmCode, type VmEnv, validateTransition } from '../vm/vm.ts';
+import type { FileCode } from './file.ts';
+import type { MetaReveal } from './meta.ts';
+import { taprootKeyOf, verifyExclusion, verifyInclusion } from './output.ts';
+import { verifyOwnership } from './ownership.ts';
+import { outPointOf, type Proof, TRANSITION_VERSION } from './proof.ts';
+import { verifyReveals } from './reveal.ts';
+import type { OutputCommitmentProof, TaprootProof } from './taproot-proof.ts';
+import { verifyTxProof } from './tx-merkle.ts';
+
+export type ProofCode =
+  | FileCode
+  | VmCode
+  | 'INVALID_PROOF'
+  | 'INVALID_SIBLING'
+  | 'NOT_SPENT'
+  | 'NOT_IN_CHAIN'
+  | 'INVALID_TX_PROOF'
+  | 'MISSING_SPLIT_ROOT'
+  | 'MISSING_EXCLUSION'
+  | 'MISSING_STXO'
+  | 'MIXED_VERSIONS'
+  | 'INVALID_GENESIS_REVEAL'
+  | 'INVALID_META_REVEAL'
+  | 'INVALID_GROUP_KEY'
+  | 'GROUP_KEY_UNKNOWN'
+  | 'IGNORED'
+  | 'EMPTY'
+  | 'TOO_DEEP';
+export type ProofFailure = AssetFailure<ProofCode>;
+
+/** What verification asks of the world. All answers are at hand: who verifies looks up headers before. */
+export interface VerifyEnv extends Pick<VmEnv, 'interpreter' | 'chain'> {
+  /** Whether the best chain has this header at this height; null leaves header and merkle proof unchecked (an anchor not confirmed yet). */
+  readonly isInChain: ((header: BlockHeader, height: number) => boolean) | null;
+  /** Whether the first asset of a group was verified before. */
+  readonly isKnownGroup: (groupKey: Bytes) => boolean;
+  /** Assets that are known to be invalid. */
+  readonly isIgnored?: (point: PrevId) => boolean;
+  /** 32 bytes that an ownership proof must sign. */
+  readonly challenge?: Bytes;
+  /** Verifies the proof file of a further input. */
+  readonly verifyInput: (file: Bytes) => Result<AssetSnapshot, ProofFailure>;
+}
+
+/** What a verified proof says. */
+export interface AssetSnapshot {
+  readonly asset: Asset;
+  readonly outPoint: OutPoint;
+  readonly blockHash: BlockHash;
+  readonly blockHeight: number;
+  readonly internalKey: Bytes;
+  readonly commitment: TapRoot;
+  readonly tapscriptSibling: TapscriptPreimage | null;
+  readonly isSplit: boolean;
+  readonly metaReveal: MetaReveal | null;
+}
+
+/** Verifies one transition after `previous` (null for a minting, and for an ownership proof). */
+export function verifyProof(proof: Proof, previous: AssetSnapshot | null, env: VerifyEnv): Result<AssetSnapshot, ProofFailure> {
+  const commitment = verifyIntegrity(proof, env);
+  if (!commitment.ok) return commitment;
+  if (previous !== null && !equalOutPoint(proof.prevOut, previous.outPoint))
+    return refuse('NOT_SPENT', 'the proof spends another output than the one before made');
+  const isOwnership = previous === null && proof.challengeWitness !== null;
+  const transition = isOwnership ? verifyOwnership(proof, env) : verifyTransition(proof, previous, env);
+  if (!transition.ok) return transition;
+  const { inclusionProof } = proof;
+  return ok({
+    asset: proof.asset,
+    outPoint: outPointOf(proof),
+    blockHash: blockHash(proof.blockHeader),
+    blockHeight: proof.blockHeight,
+    internalKey: inclusionProof.internalKey,
+    commitment: commitment.value,
+    tapscriptSibling: inclusionProof.commitmentProof?.tapSiblingPreimage ?? null,
+    isSplit: splitOf(proof.asset) !== null,
+    metaReveal: proof.metaReveal,
+  });
+}
+
+/** Everything that holds of a proof without knowing what came before it. */
+export function verifyIntegrity(proof: Proof, env: VerifyEnv): Result<TapRoot, ProofFailure> {
+  const { version, asset, anchorTx, blockHeader } = proof;
+  if (version > TRANSITION_VERSION.V1) return refuse('UNKNOWN_VERSION', `transition version ${version}`);
+  const name = checkName(asset.genesis.tag);
+  if (!name.ok) return name;
+  if (env.isIgnored?.(prevIdOf(asset, outPointOf(proof)))) return refuse('IGNORED', 'the asset is known to be invalid');
+  if (!anchorTx.inputs.some(({ prevout }) => equalOutPoint(prevout, proof.prevOut)))
+    return refuse('NOT_SPENT', 'the anchor does not spend the previous output');
+  if (env.isInChain !== null) {
+    if (!env.isInChain(blockHeader, proof.blockHeight))
+      return refuse('NOT_IN_CHAIN', `the chain has another block at ${proof.blockHeight}`);
+    if (!verifyTxProof(proof.txMerkleProof, anchorTx, blockHeader.merkleRoot))
+      return refuse('INVALID_TX_PROOF', 'the anchor is not in the block');
+  }
+  const commitment = verifyOutputs(proof);
+  if (!commitment.ok) return commitment;
+  const reveals = verifyReveals(proof, env.isKnownGroup);
+  return reveals.ok ? commitment : reveals;
+}
+
+/** Inclusion in its own output, the root of a split in its output, and exclusion from all others. */
+function verifyOutputs(proof: Proof): Result<TapRoot, ProofFailure> {
+  const { anchorTx, asset, inclusionProof, splitRootProof } = proof;
+  const inclusion = verifyInclusion(anchorTx, inclusionProof, asset);
+  if (!inclusion.ok) return inclusion;
+  const spent = verifyStxo(proof, [inclusionProof], 'inclusion');
+  if (!spent.ok) return spent;
+  const split = splitOf(asset);
+  if (split !== null) {
+    if (splitRootProof === null) return refuse('MISSING_SPLIT_ROOT', 'the proof of the root of the split is missing');
+    const root = verifyInclusion(anchorTx, splitRootProof, split.rootAsset);
+    if (!root.ok) return root;
+  }
+  const versions = verifyExclusions(proof);
+  if (!versions.ok) return versions;
+  const isMixed = versions.value.some((version) => !isSimilarVersion(version, inclusion.value.version));
+  return isMixed ? refuse('MIXED_VERSIONS', 'the outputs commit in versions that do not go together') : inclusion;
+}
+
+/** The versions of the commitments in the anchor's other taproot outputs, none of which has the asset. */
+function verifyExclusions(proof: Proof): Result<readonly number[], ProofFailure> {
+  const { anchorTx, asset, exclusionProofs } = proof;
+  const missing = new Set<number>();
+  for (const i of anchorTx.outputs.keys()) if (i !== proof.inclusionProof.outputIndex && taprootKeyOf(anchorTx, i) !== null) missing.add(i);
+  if (missing.size === 0) return ok([]);
+  // One for each output is enough: an inflated list is refused before it costs anything.
+  if (exclusionProofs.length > 2 * anchorTx.outputs.length)
+    return refuse('INVALID_PROOF', `${exclusionProofs.length} exclusion proofs for ${anchorTx.outputs.length} outputs`);
+  const versions: number[] = [];
+  const withCommitment: TaprootProof[] = [];
+  for (const exclusion of exclusionProofs) {
+    const commitment = verifyExclusion(anchorTx, exclusion, asset);
+    if (!commitment.ok) return commitment;
+    missing.delete(exclusion.outputIndex);
+    if (commitment.value === null) continue;
+    versions.push(commitment.value.version);
+    withCommitment.push(exclusion);
+  }
+  if (missing.size > 0) return refuse('MISSING_EXCLUSION', `no exclusion proof for output ${[...missing].join(', ')}`);
+  const spent = withCommitment.length === 0 ? ok(null) : verifyStxo(proof, withCommitment, 'exclusion');
+  return spent.ok ? ok(versions) : spent;
+}
+
+/**
+ * The leaves of the assets that a transfer spent stand in its own output and in no other, so that a second, conflicting transfer in the same
+ * transaction cannot be shown. Version 1 needs these proofs; where an older one has them they are verified as well.
+ */
+function verifyStxo(proof: Proof, outputs: readonly TaprootProof[], kind: 'inclusion' | 'exclusion'): Result<null, ProofFailure> {
+  const { asset, version, anchorTx } = proof;
+  if (!isTransferRoot(asset)) return ok(null);
+  const isThere = outputs.some(({ commitmentProof }) => (commitmentProof?.stxoProofs.length ?? 0) > 0);
+  if (!isThere)
+    return version === TRANSITION_VERSION.V0 ? ok(null) : refuse('MISSING_STXO', `the ${kind} proofs of spent assets are missing`);
+  const leaves = new Map(spentLeavesOf(asset).map((leaf) => [toHex(leaf.scriptKey), leaf]));
+  for (const output of outputs) {
+    const commitment = output.commitmentProof as OutputCommitmentProof;
+    const missing = new Set(leaves.keys());
+    for (const { scriptKey, proof: spent } of commitment.stxoProofs) {
+      const leaf = leaves.get(toHex(scriptKey));
+      if (leaf === undefined) return refuse('INVALID_PROOF', 'a proof of a spent asset that was not spent');
+      const combined = { ...output, commitmentProof: { ...commitment, ...spent, stxoProofs: [] } };
+      const verified = kind === 'inclusion' ? verifyInclusion(anchorTx, combined, leaf) : verifyExclusion(anchorTx, combined, leaf);
+      if (!verified.ok) return verified;
+      missing.delete(toHex(scriptKey));
+    }
+    if (missing.size > 0) return refuse('MISSING_STXO', `an ${kind} proof of a spent asset is missing`);
+  }
+  return ok(null);
+}
+
+function verifyTransition(proof: Proof, previous: AssetSnapshot | null, env: VerifyEnv): Result<null, ProofFailure> {
+  const { asset } = proof;
+  const split = splitOf(asset);
+  const inputs: (readonly [PrevId, Asset])[] = previous === null ? [] : [[prevIdOf(previous.asset, proof.prevOut), previous.asset]];
+  for (const file of proof.additionalInputs) {
+    const input = env.verifyInput(file);
+    if (!input.ok) return input;
+    // What a further input holds must be spent by this very transaction, or it could be spent twice.
+    if (!proof.anchorTx.inputs.some(({ prevout }) => equalOutPoint(prevout, input.value.outPoint)))
+      return refuse('NOT_SPENT', 'the anchor does not spend a further input');
+    inputs.push([prevIdOf(input.value.asset, input.value.outPoint), input.value.asset]);
+  }
+  const splits = split === null ? [] : [{ asset, outputIndex: proof.inclusionProof.outputIndex }];
+  return validateTransition({ asset: split?.rootAsset ?? asset, splits, inputs: inputSet(inputs) }, { ...env, height: proof.blockHeight });
+}
