@@ -17,6 +17,7 @@ export interface LnkitChannel {
   readonly state: string;
   readonly connected: boolean;
   readonly usable: boolean;
+  readonly public: boolean;
   readonly channel_type: readonly string[];
   readonly funding_outpoint: string | null;
   readonly capacity_sat: number;
