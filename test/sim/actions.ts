@@ -1,6 +1,6 @@
 import { toHex } from '../../src/base/bytes.ts';
 import type { NodeId, PaymentHash, Preimage } from '../../src/base/ids.ts';
-import { blocks, feeratePerKw, msat, type Msat, sat, unixTime } from '../../src/base/units.ts';
+import { blocks, feeratePerKw, type Msat, msat, sat, unixTime } from '../../src/base/units.ts';
 import type { ChannelView } from '../../src/bolt/channel/types.ts';
 import { view } from '../../src/bolt/channel/view.ts';
 import { sha256 } from '../../src/crypto/hash.ts';
@@ -64,30 +64,20 @@ export class Users {
       coins: 0.4,
     });
     this.#world.count(`action ${what}`);
-    switch (what) {
-      case 'invoice':
-        return this.#invoice();
-      case 'pay':
-        return this.#pay();
-      case 'keysend':
-        return this.#keysend();
-      case 'settle':
-        return this.settleHeld();
-      case 'cancel':
-        return this.#cancel();
-      case 'fee':
-        return this.#fee(pair);
-      case 'close':
-        return this.#close(pair);
-      case 'force':
-        return this.#force(pair);
-      case 'policy':
-        return this.#policy(pair);
-      case 'disconnect':
-        return this.#disconnect(pair);
-      case 'coins':
-        return this.#coins();
-    }
+    const acts: Readonly<Record<typeof what, () => void>> = {
+      invoice: () => this.#invoice(),
+      pay: () => this.#pay(),
+      keysend: () => this.#keysend(),
+      settle: () => this.settleHeld(),
+      cancel: () => this.#cancel(),
+      fee: () => this.#fee(pair),
+      close: () => this.#close(pair),
+      force: () => this.#force(pair),
+      policy: () => this.#policy(pair),
+      disconnect: () => this.#disconnect(pair),
+      coins: () => this.#coins(),
+    };
+    acts[what]();
   }
 
   #channelsOf([a, b]: readonly [SimNode, SimNode]): readonly ChannelView[] {
@@ -119,7 +109,13 @@ export class Users {
   #amount(): Msat {
     const { rng } = this.#world;
     // Dust, small, and such as need several parts.
-    return msat(rng.weighted({ dust: 2, small: 5, large: 3 }) === 'dust' ? 1 + rng.below(400_000) : rng.chance(0.6) ? rng.between(400_000, 30_000_000) : rng.between(30_000_000, 900_000_000));
+    return msat(
+      rng.weighted({ dust: 2, small: 5, large: 3 }) === 'dust'
+        ? 1 + rng.below(400_000)
+        : rng.chance(0.6)
+          ? rng.between(400_000, 30_000_000)
+          : rng.between(30_000_000, 900_000_000),
+    );
   }
 
   #invoice(): void {

@@ -4,7 +4,7 @@ import type { BlockHash, OutPoint, TxId } from '../../src/base/ids.ts';
 import { blockHash } from '../../src/bitcoin/block.ts';
 import { classifyScript, p2wpkhScriptCode, parseScript } from '../../src/bitcoin/script.ts';
 import { sighashV0 } from '../../src/bitcoin/sighash.ts';
-import { type Tx, txInput, type TxOutput, txId } from '../../src/bitcoin/tx.ts';
+import { type Tx, type TxOutput, txId, txInput } from '../../src/bitcoin/tx.ts';
 import { decodeDer } from '../../src/crypto/der.ts';
 import { secp } from '../../src/crypto/ec.ts';
 import { hash160, sha256 } from '../../src/crypto/hash.ts';

@@ -1,5 +1,5 @@
 import { type Bytes, equal, toHex } from '../../src/base/bytes.ts';
-import type { BytesMap } from '../../src/base/bytes-map.ts';
+import { type BytesMap, bytesMap } from '../../src/base/bytes-map.ts';
 import { goOffline } from '../../src/bolt/channel/force-close.ts';
 import type { NodeState } from '../../src/node/types.ts';
 
@@ -23,7 +23,11 @@ function durable(state: NodeState): Readonly<Record<string, unknown>> {
     payments: table(state.payments, (payment) => payment),
     invoices: table(state.invoices, (invoice) => invoice),
     forwards: table(state.forwards, (forward) => forward),
-    peers: table(state.peers, ({ nodeId, address, trustedForZeroConf, wanted }) => ({ nodeId, address, trustedForZeroConf, wanted })),
+    // Of a peer that only connected nothing is stored.
+    peers: table(
+      bytesMap([...state.peers.entries()].filter(([, peer]) => peer.address !== null || peer.wanted || peer.trustedForZeroConf)),
+      ({ nodeId, address, trustedForZeroConf, wanted }) => ({ nodeId, address, trustedForZeroConf, wanted }),
+    ),
     coins: table(state.wallet.coins, (coin) => coin),
     txs: table(state.wallet.txs, (tx) => tx),
     cursors: state.wallet.cursors,

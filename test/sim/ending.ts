@@ -15,6 +15,8 @@ const MAX_ROUNDS = 400;
 export function resolveEverything(world: World, users: Users, count: () => void): void {
   world.say(() => '--- faults stop');
   world.faulty = false;
+  // Fees are low enough for the smallest output to be worth its sweep.
+  world.feerate = 400;
   for (const node of world.nodes) if (!node.isUp) world.start(node);
   if (world.rng.chance(0.2)) letHoldsRunOut(world, count);
   settleDown(world, users, count);
@@ -94,8 +96,7 @@ export function pump(world: World, count: () => void): number {
     else if (way !== undefined) {
       const text = network.deliver(way);
       world.say(() => text);
-    }
-    else if (network.dials.length > 0) world.dial(() => true);
+    } else if (network.dials.length > 0) world.dial(() => true);
     else return moved;
     moved++;
     count();
@@ -153,7 +154,10 @@ function checkPayments(world: World): void {
     const sent = payment.parts.reduce((sum, part) => (part.status === 'settled' ? sum + part.amountMsat : sum), 0n);
     // Where two nodes pay one invoice, the payee may take parts of both.
     const payers = [...monitor.payments.keys()].filter((each) => each.endsWith(toHex(payment.paymentHash))).length;
-    demand(sent === payment.amountMsat || (payers > 1 && sent < payment.amountMsat), () => `payment ${key} of ${payment.amountMsat} msat is settled with ${sent}`);
+    demand(
+      sent === payment.amountMsat || (payers > 1 && sent < payment.amountMsat),
+      () => `payment ${key} of ${payment.amountMsat} msat is settled with ${sent}`,
+    );
   }
 }
 
@@ -164,7 +168,10 @@ function closeAll(world: World, count: () => void): void {
     for (const channel of node.live.channels.values()) {
       const seen = view(channel);
       if (!seen.isFunder || seen.closing !== null) continue;
-      demand(seen.phase !== 'awaiting_confirmation' && seen.phase !== 'awaiting_channel_ready', () => `${node.name}: a channel stays ${seen.phase}`);
+      demand(
+        seen.phase !== 'awaiting_confirmation' && seen.phase !== 'awaiting_channel_ready',
+        () => `${node.name}: a channel stays ${seen.phase}`,
+      );
       node.command({ kind: 'close_channel', channelId: seen.channelId, script: null, feerate: null });
     }
   pump(world, count);
@@ -179,20 +186,23 @@ function closeAll(world: World, count: () => void): void {
   for (const node of world.nodes)
     for (const channel of node.live.channels.values()) {
       const seen = view(channel);
-      demand(world.monitor.isAbandoned(channel), () => `${node.name}: channel ${short(seen.channelId)} stays ${seen.phase} (${seen.closing?.how}: ${seen.closing?.why})`);
+      demand(
+        world.monitor.isAbandoned(channel),
+        () => `${node.name}: channel ${short(seen.channelId)} stays ${seen.phase} (${seen.closing?.how}: ${seen.closing?.why})`,
+      );
     }
 }
 
 /** What every wallet has is what the chain says; nobody has more than is due, and all together lack only fees and anchors. */
 function checkMoney(world: World): void {
   const { chain } = world;
-  let anchors = 0n;
+  let left = 0n;
   const ours = new Map(world.nodes.map((node) => [node, 0n]));
   for (const [, coin] of chain.tip.coins.entries()) {
     if (coin.output.script.length === 1) continue;
     const owner = world.ownerOf(coin.output);
     if (owner !== null) ours.set(owner, (ours.get(owner) as bigint) + coin.output.amount);
-    else if (coin.output.amount === ANCHOR) anchors += coin.output.amount;
+    else if (coin.output.amount < WORTHLESS) left += coin.output.amount;
     else demand(coin.coinbase, () => `${coin.output.amount} sat lie where nobody looks for them`);
   }
   const due = dueMsat(world);
@@ -206,11 +216,12 @@ function checkMoney(world: World): void {
     lacking += owed - has * 1000n;
   }
   // What rounding to whole satoshi leaves goes to the miner as well.
-  const fees = chain.fees() - world.feesBefore + anchors;
-  demand(lacking === fees * 1000n, () => `${lacking} msat are gone, fees and anchors are ${fees} sat`);
+  const fees = chain.fees() - world.feesBefore + left;
+  demand(lacking === fees * 1000n, () => `${lacking} msat are gone, fees, anchors and dust are ${fees} sat`);
 }
 
-const ANCHOR = 330n;
+/** Anchors, and outputs that do not pay for their own sweep. */
+const WORTHLESS = 1000n;
 
 /** What each node should have but for fees: what it began with, what it was pushed and paid, and what came over the chain. */
 function dueMsat(world: World): ReadonlyMap<SimNode, bigint> {

@@ -1,8 +1,8 @@
-import { sha256 } from '../../src/crypto/hash.ts';
 import { utf8 } from '../../src/base/bytes.ts';
 import { height, unixTime } from '../../src/base/units.ts';
 import { type HdKeys, hdKeys, type KeyPath, type WalletKeys } from '../../src/bitcoin/hd.ts';
 import type { KeyManager } from '../../src/bolt/channel/types.ts';
+import { sha256 } from '../../src/crypto/hash.ts';
 import type { BlockNode } from '../../src/io/regtest/consensus.ts';
 import { batchOf, loadState } from '../../src/node/persist.ts';
 import type { Wallet } from '../../src/node/wallet/types.ts';
@@ -53,19 +53,21 @@ function makeBase(): Base {
     }
     return { wallet, scripts };
   });
-  const best = baseChain(fresh.flatMap(({ scripts }) => scripts), MATURITY, START_TIME);
+  const best = baseChain(
+    fresh.flatMap(({ scripts }) => scripts),
+    MATURITY,
+    START_TIME,
+  );
   const wallets = fresh.map(({ wallet }, i) =>
-    best
-      .slice(1)
-      .reduce(
-        (now, node) =>
-          connectBlock(now, (identities[i] as Identity).walletKeys, {
-            height: height(node.height),
-            time: unixTime(node.header.time),
-            txs: node.txs,
-          }),
-        wallet,
-      ),
+    best.slice(1).reduce(
+      (now, node) =>
+        connectBlock(now, (identities[i] as Identity).walletKeys, {
+          height: height(node.height),
+          time: unixTime(node.header.time),
+          txs: node.txs,
+        }),
+      wallet,
+    ),
   );
   const cursor = best.slice(-20).map((node) => ({ height: height(node.height), hash: node.hash }));
   const stores = identities.map(({ keys, walletKeys }, i) => {
@@ -116,4 +118,3 @@ function rememberWallet(keys: WalletKeys): WalletKeys {
     privateKey: once((path) => keys.privateKey(path)),
   };
 }
-

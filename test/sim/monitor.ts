@@ -48,7 +48,10 @@ export class Monitor {
   readonly owed = new Map<string, { readonly payee: SimNode; readonly amountMsat: bigint }>();
   readonly phases = new Map<string, number>();
   /** Channels that were funded, as their funder stored them. */
-  readonly funded = new Map<string, { readonly funder: SimNode; readonly fundee: SimNode; readonly pushMsat: bigint; readonly fundingTxid: TxId }>();
+  readonly funded = new Map<
+    string,
+    { readonly funder: SimNode; readonly fundee: SimNode; readonly pushMsat: bigint; readonly fundingTxid: TxId }
+  >();
   /** Earlier states of channels without HTLCs: what an old backup would hold. */
   readonly old: { readonly node: SimNode; readonly row: Row & { readonly table: 'channel' }; readonly number: bigint }[] = [];
   /** Channels that may be closed by one side alone. */
@@ -56,13 +59,15 @@ export class Monitor {
   /** Payments from one wallet to another, by transaction. */
   readonly spends = new Map<string, { readonly node: SimNode; readonly tx: Tx }>();
   readonly #nodeOf: (id: NodeId) => SimNode;
+  readonly #count: (what: string) => void;
   readonly #commitments = new Map<string, { readonly node: SimNode; readonly channel: string; readonly number: bigint }>();
   readonly #revokedBelow = new Map<string, bigint>();
   readonly #published = new Map<string, Set<string>>();
   #commits = 0;
 
-  constructor(nodeOf: (id: NodeId) => SimNode) {
+  constructor(nodeOf: (id: NodeId) => SimNode, count: (what: string) => void) {
     this.#nodeOf = nodeOf;
+    this.#count = count;
   }
 
   /** What a node has stored when the simulation begins. */
@@ -73,7 +78,8 @@ export class Monitor {
   // --- what is committed
 
   committed(node: SimNode, before: NodeState, after: NodeState, batch: Batch): void {
-    for (const [, channel] of after.channels.changesSince(before.channels)) if (channel !== undefined) this.#channelCommitted(node, channel);
+    for (const [, channel] of after.channels.changesSince(before.channels))
+      if (channel !== undefined) this.#channelCommitted(node, channel);
     for (const row of batch.rows) {
       if (row.table === 'channel' && this.#commits % OLD_EVERY === 0) this.#keepOld(node, row, after);
       if (row.table === 'payment') this.#paymentCommitted(node, decodePayment(row.blob));
@@ -116,7 +122,10 @@ export class Monitor {
     );
     this.#commitments.set(`${node.name} ${toHex(local.txid)}`, { node, channel: id, number: local.number });
     if (phase.kind === 'closing' && (phase.how === 'local_force' || phase.how === 'data_loss' || phase.how === 'revoked'))
-      demand(this.mayForceClose.has(id) || this.isAbandoned(channel), () => `${node.name}: channel ${short(seen.channelId)} closes (${phase.how}): ${phase.why}`);
+      demand(
+        this.mayForceClose.has(id) || this.isAbandoned(channel),
+        () => `${node.name}: channel ${short(seen.channelId)} closes (${phase.how}): ${phase.why}`,
+      );
   }
 
   /** The funder died before it stored the channel: its funding transaction was never published, and never will be. */
@@ -183,6 +192,11 @@ export class Monitor {
       phase?.kind === 'active' || phase?.kind === 'closing'
         ? phase.commitments.htlcs.find((each) => each.direction === 'offered' && each.htlc.id === message.id)
         : undefined;
+    if (entry?.origin?.kind === 'forward') this.#count('forward');
+    else if (
+      [...this.htlcs.values()].some((each) => each.offerer === node && each.outcome === null && equal(each.hash, message.paymentHash))
+    )
+      this.#count('payment in parts');
     demand(entry?.origin != null, () => `${node.name} sends HTLC ${key} that its channel does not hold`);
     this.htlcs.set(key, {
       key,
@@ -203,14 +217,19 @@ export class Monitor {
     demand(equal(sha256(message.paymentPreimage), htlc.hash), () => `${text} with a wrong preimage`);
     const onward = this.#onward(htlc);
     if (onward.length > 0) {
-      demand(onward.some((each) => each.outcome === 'fulfilled'), () => `${text} before its onward HTLC was fulfilled`);
+      demand(
+        onward.some((each) => each.outcome === 'fulfilled'),
+        () => `${text} before its onward HTLC was fulfilled`,
+      );
       return;
     }
     demand(this.#isSettledBy(node, htlc.hash), () => `${text} and has no settled invoice in its store`);
     const { amountMsat } = this.owed.get(toHex(htlc.hash)) ?? { amountMsat: null };
     if (amountMsat === null) return;
     // Two payers may each have sent parts: what is taken stays below twice the amount (BOLT 4).
-    const taken = [...this.htlcs.values()].filter((each) => each.receiver === node && each.outcome === 'fulfilled' && equal(each.hash, htlc.hash));
+    const taken = [...this.htlcs.values()].filter(
+      (each) => each.receiver === node && each.outcome === 'fulfilled' && equal(each.hash, htlc.hash),
+    );
     const sum = taken.filter((each) => this.#onward(each).length === 0).reduce((total, each) => total + each.amountMsat, 0n);
     demand(sum < 2n * amountMsat, () => `${node.name} took ${sum} msat for an invoice of ${amountMsat}`);
   }
@@ -233,7 +252,10 @@ export class Monitor {
     const key = htlcKey(message.channelId, peer, message.id);
     const htlc = this.htlcs.get(key);
     demand(htlc !== undefined, () => `${node.name} sends ${message.name} for HTLC ${key} that was never sent`);
-    demand(htlc.outcome === null || htlc.outcome === outcome, () => `${node.name} sends ${message.name} for HTLC ${key}, which it ${htlc.outcome}`);
+    demand(
+      htlc.outcome === null || htlc.outcome === outcome,
+      () => `${node.name} sends ${message.name} for HTLC ${key}, which it ${htlc.outcome}`,
+    );
     htlc.outcome = outcome;
     return htlc;
   }
@@ -296,7 +318,10 @@ export class Monitor {
     demand(l.local.number === r.remote.number && l.remote.number === r.local.number, () => `${text}: commitment numbers differ`);
     demand(l.settled.localMsat === r.settled.remoteMsat, () => `${text}: ${l.settled.localMsat} is not ${r.settled.remoteMsat}`);
     const ids = (list: typeof l.htlcs, direction: string): string =>
-      list.flatMap((each) => (each.direction === direction ? [`${each.htlc.id} ${each.htlc.amountMsat}`] : [])).sort().join();
+      list
+        .flatMap((each) => (each.direction === direction ? [`${each.htlc.id} ${each.htlc.amountMsat}`] : []))
+        .sort()
+        .join();
     demand(ids(l.htlcs, 'offered') === ids(r.htlcs, 'received'), () => `${text}: HTLCs of ${a.name} differ`);
     demand(ids(l.htlcs, 'received') === ids(r.htlcs, 'offered'), () => `${text}: HTLCs of ${b.name} differ`);
     this.#balance(a, mine);

@@ -118,6 +118,8 @@ export class Network {
   }
 
   isQuiet(a: SimNode, b: SimNode): boolean {
-    return this.links.every((link) => !link.ends.includes(a) || !link.ends.includes(b) || (link.queues[0].length === 0 && link.queues[1].length === 0));
+    return this.links.every(
+      (link) => !link.ends.includes(a) || !link.ends.includes(b) || (link.queues[0].length === 0 && link.queues[1].length === 0),
+    );
   }
 }

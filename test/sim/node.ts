@@ -1,14 +1,24 @@
 import { toHex } from '../../src/base/bytes.ts';
 import type { CommandId, NodeId } from '../../src/base/ids.ts';
-import { blocks, feeratePerKw, height, msat, unixTime } from '../../src/base/units.ts';
 import type { Result } from '../../src/base/result.ts';
+import { blocks, feeratePerKw, height, msat, unixTime } from '../../src/base/units.ts';
 import { DEFAULT_LIMITS } from '../../src/bolt/channel/limits.ts';
 import type { ChannelLimits, Feerates } from '../../src/bolt/channel/types.ts';
 import type { Batch } from '../../src/node/batch.ts';
 import { DEFAULT_POLICY } from '../../src/node/own-gossip.ts';
 import { batchOf, loadState, prune } from '../../src/node/persist.ts';
 import { step } from '../../src/node/step.ts';
-import type { Address, NodeCommand, NodeEffect, NodeEnv, NodeFailure, NodeInput, NodeReply, NodeState, Planner } from '../../src/node/types.ts';
+import type {
+  Address,
+  NodeCommand,
+  NodeEffect,
+  NodeEnv,
+  NodeFailure,
+  NodeInput,
+  NodeReply,
+  NodeState,
+  Planner,
+} from '../../src/node/types.ts';
 import type { Identity } from './identity.ts';
 import type { Rng } from './random.ts';
 import type { MemoryStore } from './store.ts';
@@ -22,7 +32,12 @@ export type Planted = 'sent_before_commit' | 'htlc_lost_over_restart' | 'settled
 
 /** Of a real node, but with small delays: the simulation does not wait for 720 blocks. */
 export const DELAY = 9;
-const LIMITS: ChannelLimits = { ...DEFAULT_LIMITS, toSelfDelay: blocks(DELAY), maxHtlcValueInFlight: msat(2_000_000_000n), maxAcceptedHtlcs: 30 };
+const LIMITS: ChannelLimits = {
+  ...DEFAULT_LIMITS,
+  toSelfDelay: blocks(DELAY),
+  maxHtlcValueInFlight: msat(2_000_000_000n),
+  maxAcceptedHtlcs: 30,
+};
 
 /** What the node's surroundings give it. */
 export interface Surroundings {
@@ -54,7 +69,13 @@ export class SimNode {
   readonly #replies = new Map<CommandId, (reply: Reply) => void>();
   #nextCommand = 1;
 
-  constructor(part: { readonly identity: Identity; readonly index: number; readonly rng: Rng; readonly around: Surroundings; readonly store: MemoryStore }) {
+  constructor(part: {
+    readonly identity: Identity;
+    readonly index: number;
+    readonly rng: Rng;
+    readonly around: Surroundings;
+    readonly store: MemoryStore;
+  }) {
     this.identity = part.identity;
     this.name = part.identity.name;
     this.index = part.index;
@@ -123,7 +144,7 @@ export class SimNode {
     const leaving = crash === 'half_effects' ? after.effects.slice(0, this.rng.below(after.effects.length)) : after.effects;
     if (!early) for (const effect of leaving) this.#act(effect);
     if (crash === 'half_effects') return false;
-    this.state = prune(this.state);
+    this.state = prune(this.state, before);
     return true;
   }
 
@@ -170,7 +191,10 @@ function withoutAnHtlc(state: NodeState): NodeState {
     const { phase } = channel.durable;
     if (phase.kind !== 'active' || phase.commitments.htlcs.length === 0) continue;
     const commitments = { ...phase.commitments, htlcs: phase.commitments.htlcs.slice(0, -1) };
-    return { ...state, channels: state.channels.set(key, { ...channel, durable: { ...channel.durable, phase: { ...phase, commitments } } }) };
+    return {
+      ...state,
+      channels: state.channels.set(key, { ...channel, durable: { ...channel.durable, phase: { ...phase, commitments } } }),
+    };
   }
   return state;
 }
@@ -178,7 +202,8 @@ function withoutAnHtlc(state: NodeState): NodeState {
 /** Planted: what was settled may be paid once more. */
 function withInvoicesOpen(state: NodeState): NodeState {
   let { invoices } = state;
-  for (const [key, invoice] of invoices.entries()) if (invoice.state === 'settled') invoices = invoices.set(key, { ...invoice, state: 'open' });
+  for (const [key, invoice] of invoices.entries())
+    if (invoice.state === 'settled') invoices = invoices.set(key, { ...invoice, state: 'open' });
   return { ...state, invoices };
 }
 

@@ -10,9 +10,9 @@ export interface SimOptions {
   readonly planted?: Planted;
   /** Prints what happens. */
   readonly trace?: (line: string) => void;
-  /** Things that happen before faults end. */
-  readonly events?: number;
-  /** Script checks through bitcore-lib; by default for every 16th seed, because they are slow. */
+  /** So many times as many things happen before faults end. */
+  readonly longer?: number;
+  /** Script checks through bitcore-lib; by default for every 50th seed, because they are slow. */
   readonly interpreted?: boolean;
 }
 
@@ -23,15 +23,18 @@ export interface SimReport {
 }
 
 /** How to see a seed again. */
-export const replayCommand = (seed: number): string => `SIM_SEED=${seed} SIM_TRACE=1 npx vitest run --project unit test/sim/simulation.test.ts`;
+export const replayCommand = (seed: number, isLong: boolean): string =>
+  `SIM_SEED=${seed} npx vitest run --project ${isLong ? 'simulation' : 'unit'} test/sim`;
 
 /** A seed that ended in what must not be. */
 export class SeedFailed extends Error {
   override readonly name = 'SeedFailed';
   readonly seed: number;
 
-  constructor(seed: number, cause: Error, events: number) {
-    super(`seed ${seed} failed after ${events} events: ${cause.message}\n  replay: ${replayCommand(seed)}\n${cause.stack ?? ''}`);
+  constructor(seed: number, cause: Error, how: { readonly events: number; readonly isLong: boolean }) {
+    super(
+      `seed ${seed} failed after ${how.events} events: ${cause.message}\n  replay: ${replayCommand(seed, how.isLong)} (with SIM_TRACE=1 it tells each event)\n${cause.stack ?? ''}`,
+    );
     this.seed = seed;
   }
 }
@@ -54,7 +57,7 @@ export function simulate(seed: number, options: SimOptions = {}): SimReport {
     rng,
     nodes: shape.nodes,
     without: new Set(shape.without),
-    interpreted: options.interpreted ?? seed % 16 === 0,
+    interpreted: options.interpreted ?? seed % 50 === 0,
     planted: options.planted ?? null,
     ...(shape.scene === null ? {} : { from: readyScene(shape, shape.scene) }),
     trace: trace === undefined ? () => {} : (line) => trace(`${events} ${line()}`),
@@ -68,11 +71,11 @@ export function simulate(seed: number, options: SimOptions = {}): SimReport {
       lazy: rng.pick([0.05, 0.3, 0.7]),
     };
     users.begin();
-    const total = options.events ?? (shape.scene === null ? 220 : 130) + rng.below(100);
+    const total = (options.longer ?? 1) * ((shape.scene === null ? 200 : 110) + rng.below(90));
     for (; events < total; events++) happen(world, users, weather);
     resolveEverything(world, users, () => events++);
   } catch (error) {
-    throw new SeedFailed(seed, error as Error, events);
+    throw new SeedFailed(seed, error as Error, { events, isLong: (options.longer ?? 1) > 1 });
   }
   return { seed, counts: world.counts, phases: world.monitor.phases };
 }
@@ -140,7 +143,7 @@ function happen(world: World, users: Users, weather: Weather): void {
     deliver: waiting.length > 0 ? 30 : 0,
     turn: busy.length > 0 ? 40 : 0,
     dial: network.dials.length > 0 ? 10 : 0,
-    act: 7,
+    act: 10,
     blocks: behind.length > 0 ? 6 : 0,
     mine: 2.2,
     reorg: weather.reorg,
@@ -149,41 +152,37 @@ function happen(world: World, users: Users, weather: Weather): void {
     start: down.length > 0 ? 8 : 0,
     kill: world.up.length > 0 ? weather.crash * 3 : 0,
   });
-  switch (what) {
-    case 'deliver':
-      return deliver(world);
-    case 'turn': {
-      const node = rng.pick(busy);
-      const count = rng.chance(0.6) ? node.inbox.length : rng.between(1, node.inbox.length);
-      return world.turn(node, count, rng.chance(weather.crash) ? rng.pick(CRASH_POINTS) : null);
-    }
-    case 'dial':
-      return world.dial(() => rng.chance(0.9));
-    case 'act':
-      return users.act();
-    case 'blocks':
-      return world.feedBlocks(rng.pick(behind), rng.pick([1, 1, 2, 100]));
-    case 'mine':
-      world.mine((tx) => !rng.chance(weather.lazy) || tx.inputs.length === 0);
-      return;
-    case 'reorg': {
-      const depth = rng.pick([1, 1, 2, 3]);
-      const old = world.chain.tip;
-      world.chain.reorganise(depth, () => rng.chance(0.7));
-      world.count(`reorg ${depth}`);
-      world.say(() => `reorganisation of ${depth} blocks`);
-      if (rng.chance(0.3)) world.chain.returnTo(old);
-      return;
-    }
-    case 'pass':
-      return world.pass(rng.pick([1, 3, 10, 40, 70]));
-    case 'cut':
-      return world.cut(rng.pick(network.links));
-    case 'start':
-      return world.start(rng.pick(down));
-    case 'kill':
-      return world.kill(rng.pick(world.up));
-  }
+  const events: Readonly<Record<typeof what, () => void>> = {
+    deliver: () => deliver(world),
+    turn: () => turn(world, rng.pick(busy), weather),
+    dial: () => world.dial(() => rng.chance(0.9)),
+    act: () => users.act(),
+    blocks: () => world.feedBlocks(rng.pick(behind), rng.pick([1, 1, 2, 100])),
+    mine: () => world.mine(() => !rng.chance(weather.lazy)),
+    reorg: () => reorganise(world),
+    pass: () => world.pass(rng.pick([1, 3, 10, 40, 70])),
+    cut: () => world.cut(rng.pick(network.links)),
+    start: () => world.start(rng.pick(down)),
+    kill: () => world.kill(rng.pick(world.up)),
+  };
+  events[what]();
+}
+
+function turn(world: World, node: SimNode, weather: Weather): void {
+  const { rng } = world;
+  const count = rng.chance(0.6) ? node.inbox.length : rng.between(1, node.inbox.length);
+  world.turn(node, count, rng.chance(weather.crash) ? rng.pick(CRASH_POINTS) : null);
+}
+
+/** Some blocks are replaced by others, with most of what was in them; now and then the old ones win after all. */
+function reorganise(world: World): void {
+  const { rng, chain } = world;
+  const depth = rng.pick([1, 1, 2, 3]);
+  const old = chain.tip;
+  chain.reorganise(depth, () => rng.chance(0.7));
+  world.count(`reorg ${depth}`);
+  world.say(() => `reorganisation of ${depth} blocks`);
+  if (rng.chance(0.3)) chain.returnTo(old);
 }
 
 function deliver(world: World): void {

@@ -53,7 +53,10 @@ export class World {
     const from = options.from ?? base;
     this.now = (from.best.at(-1)?.header.time ?? START_TIME) + 1;
     this.chain = new SimChain({ best: from.best, interpreted: options.interpreted, time: this.now });
-    this.monitor = new Monitor((id) => this.nodeOf(id));
+    this.monitor = new Monitor(
+      (id) => this.nodeOf(id),
+      (what) => this.count(what),
+    );
     const around = {
       now: () => this.now,
       feerates: () => feeratesAt(this.feerate),
@@ -125,7 +128,9 @@ export class World {
 
   /** One step of a node; `crash` ends its process on the way. */
   turn(node: SimNode, count: number, crash: CrashPoint | null): void {
-    const kinds = node.inbox.slice(0, count).map((input) => (input.kind === 'message' ? input.message.name : input.kind === 'command' ? input.command.kind : input.kind));
+    const kinds = node.inbox
+      .slice(0, count)
+      .map((input) => (input.kind === 'message' ? input.message.name : input.kind === 'command' ? input.command.kind : input.kind));
     const sawBlock = kinds.includes('block') || kinds.includes('block_disconnected');
     this.say(() => `${node.name} steps over ${kinds.join(', ')}${crash === null ? '' : ` and dies ${crash}`}`);
     if (node.turn(count, crash)) {
