@@ -95,6 +95,8 @@ function stepFrozen(channel: Channel, input: ChannelInput, env: Env): ChannelSte
     case 'update_fee':
     case 'close':
       return refuse(input.id);
+    case 'fulfill_htlc':
+      return rememberPreimage(channel, input);
     default:
       return stepTo(channel);
   }
@@ -232,7 +234,8 @@ function receiveActive(channel: Channel, active: Active, message: Message, env: 
 function receiveClosing(channel: Channel, closing: Closing, message: Message): Handled {
   if (message.name === 'error' || message.name === 'warning')
     return handled(channel, [note(`${message.name}_from_peer`, { text: printable(message.data).slice(0, 500) })]);
-  if (message.name !== 'channel_reestablish' || closing.how === 'data_loss') return handled(channel);
+  // One that missed the end of a cooperative close will see it in the chain: an error would only make it publish a commitment in vain.
+  if (message.name !== 'channel_reestablish' || closing.how === 'data_loss' || closing.how === 'cooperative') return handled(channel);
   return handled(channel, [send(errorMessage(channel.durable.params.channelId, `the channel is closing: ${closing.why}`))]);
 }
 
@@ -272,8 +275,13 @@ function remove(
 ): ChannelStep {
   const { phase } = channel.durable;
   if (phase.kind === 'active') return removeHtlc(channel, phase, input);
-  // On chain only a preimage is of use: it is kept for the claim.
-  if (phase.kind !== 'closing' || input.kind !== 'fulfill_htlc') return stepTo(channel);
+  return input.kind === 'fulfill_htlc' ? rememberPreimage(channel, input) : stepTo(channel);
+}
+
+/** On chain, and in a channel that stands still, only a preimage is of use: it is kept for the claim. */
+function rememberPreimage(channel: Channel, input: Extract<ChannelInput, { readonly kind: 'fulfill_htlc' }>): ChannelStep {
+  const { phase } = channel.durable;
+  if (!isLive(phase)) return stepTo(channel);
   const entry = findHtlc(phase.commitments, 'received', input.htlcId);
   if (entry === undefined || entry.preimage !== null) return stepTo(channel);
   const { preimage } = withRemoval(entry, input);
