@@ -30,7 +30,7 @@ const SEED = 'lightning-replica-v1';
 const AMOUNTS_SAT = [1_000, 100_000, 1_000_000, 10_000_000];
 const NODE_FEATURES = encodeBits([0, 5, 7, 8, 12, 14, 17, 19, 23, 27, 45, 55]);
 
-interface Key {
+export interface Key {
   readonly secret: Uint8Array;
   readonly id: Uint8Array;
 }
@@ -56,39 +56,86 @@ function key(seed: string, kind: string, a: number, b: number): Key {
 /** The keys of the nodes, by their numbers. */
 export const nodeKeys = (nodes: number, seed = SEED): readonly Key[] => Array.from({ length: nodes }, (_, i) => key(seed, 'node', i, 0));
 
+/** One channel as it is announced. */
+export interface LaidOut {
+  readonly index: number;
+  readonly scid: bigint;
+  /** Numbers of node 1 and node 2: the smaller key first. */
+  readonly ends: readonly [number, number];
+  readonly capacitySat: number;
+  /** By direction. */
+  readonly policies: readonly [LaidOutPolicy, LaidOutPolicy];
+}
+
+export interface LaidOutPolicy {
+  readonly disabled: boolean;
+  /** Seconds before the copy's own timestamp. */
+  readonly age: number;
+  readonly cltvExpiryDelta: number;
+  readonly htlcMinimumMsat: number;
+  readonly htlcMaximumMsat: number;
+  readonly feeBaseMsat: number;
+  readonly feeProportionalMillionths: number;
+}
+
+/** The channels with made-up short channel ids, spread over `heights`; direction 0 of the snapshot is taken to be that of its start. */
+export function* layOut(
+  topology: Topology,
+  keys: readonly Key[],
+  options: Pick<SignOptions, 'heights' | 'limit'> = {},
+): IterableIterator<LaidOut> {
+  const channels = Math.min(options.limit ?? topology.channels, topology.channels);
+  const [low, high] = options.heights ?? [1, 100];
+  const inBlock = new Map<number, number>();
+  for (let index = 0; index < channels; index++) {
+    const [a, b] = [topology.start[index] as number, topology.end[index] as number];
+    const swap = compare((keys[a] as Key).id, (keys[b] as Key).id) > 0 ? 1 : 0;
+    const block = low + Math.floor((index * (high - low + 1)) / channels);
+    const txIndex = (inBlock.get(block) ?? 0) + 1;
+    inBlock.set(block, txIndex);
+    yield {
+      index,
+      scid: (BigInt(block) << 40n) | (BigInt(txIndex) << 16n) | BigInt(index & 1),
+      ends: swap === 1 ? [b, a] : [a, b],
+      capacitySat: topology.capacitySat[index] as number,
+      policies: [policyOf(topology, 2 * index + swap), policyOf(topology, 2 * index + (1 - swap))],
+    };
+  }
+}
+
+function policyOf(topology: Topology, edge: number): LaidOutPolicy {
+  const capacity = (topology.capacitySat[edge >> 1] as number) * 1000;
+  const maximum = Math.min(htlcMaximumMsat(topology, edge), capacity);
+  return {
+    disabled: topology.disabled[edge] === 1,
+    age: edge % 3600,
+    cltvExpiryDelta: topology.cltvExpiryDelta[edge] as number,
+    htlcMinimumMsat: Math.min(topology.htlcMinimumMsat[edge] as number, maximum),
+    htlcMaximumMsat: maximum,
+    feeBaseMsat: topology.feeBaseMsat[edge] as number,
+    feeProportionalMillionths: topology.feeProportionalMillionths[edge] as number,
+  };
+}
+
 /** Writes `<out>.gossip` (u16 length and message each), `<out>.caps` (u64 scid, u64 sat) and `<out>.pairs.json`. */
 export function writeSigned(out: string, options: SignOptions): SignedTopology {
   const topology = readTopology();
   const seed = options.seed ?? SEED;
-  const channels = Math.min(options.limit ?? topology.channels, topology.channels);
   const keys = nodeKeys(topology.nodes, seed);
-  const [low, high] = options.heights ?? [1, 100];
   const file = new Records(`${out}.gossip`);
   const caps: Uint8Array[] = [];
   const counts = { channelAnnouncements: 0, channelUpdates: 0, nodeAnnouncements: 0 };
   const announced = new Uint8Array(topology.nodes);
-  const inBlock = new Map<number, number>();
-  const reach = new Reach(topology.nodes);
-  for (let i = 0; i < channels; i++) {
-    const [a, b] = [topology.start[i] as number, topology.end[i] as number];
-    const swap = compare((keys[a] as Key).id, (keys[b] as Key).id) > 0;
-    const ends = swap ? [b, a] : [a, b];
+  for (const channel of layOut(topology, keys, options)) {
+    const { index, ends } = channel;
     const [one, two] = ends.map((node) => keys[node] as Key) as [Key, Key];
-    const block = low + Math.floor((i * (high - low + 1)) / channels);
-    const txIndex = (inBlock.get(block) ?? 0) + 1;
-    inBlock.set(block, txIndex);
-    const scid = u64((BigInt(block) << 40n) | (BigInt(txIndex) << 16n) | BigInt(i & 1));
-    file.add(announcement(scid, one, two, key(seed, 'fund', i, 0), key(seed, 'fund', i, 1)));
+    const scid = u64(channel.scid);
+    file.add(announcement(scid, one, two, key(seed, 'fund', index, 0), key(seed, 'fund', index, 1)));
     counts.channelAnnouncements++;
-    caps.push(scid, u64(topology.capacitySat[i] as number));
-    for (const direction of [0, 1]) {
-      const edge = 2 * i + (direction ^ (swap ? 1 : 0));
-      const limits = htlcLimits(topology, edge);
-      file.add(
-        update({ topology, edge, direction, scid, limits, timestamp: options.timestamp - (edge % 3600) }, direction === 0 ? one : two),
-      );
+    caps.push(scid, u64(channel.capacitySat));
+    for (const direction of [0, 1] as const) {
+      file.add(update(scid, direction, channel.policies[direction], options.timestamp, direction === 0 ? one : two));
       counts.channelUpdates++;
-      if (topology.disabled[edge] === 0) reach.add(ends[direction] as number, ends[1 - direction] as number, limits.maximum);
     }
     for (const node of ends) {
       if (announced[node] === 1) continue;
@@ -99,10 +146,7 @@ export function writeSigned(out: string, options: SignOptions): SignedTopology {
   }
   const written = file.close();
   writeFileSync(`${out}.caps`, Buffer.concat(caps));
-  writeFileSync(
-    `${out}.pairs.json`,
-    JSON.stringify({ amounts: amounts(), pairs: pairs(seed, options.pairs ?? 500, reach, keys) }, null, 1),
-  );
+  writeFileSync(`${out}.pairs.json`, JSON.stringify(questions(options), null, 1));
   return { ...counts, ...written };
 }
 
@@ -148,36 +192,18 @@ function announcement(scid: Uint8Array, one: Key, two: Key, funding1: Key, fundi
   return signed(256, body, [one, two, funding1, funding2]);
 }
 
-function htlcLimits(topology: Topology, edge: number): { readonly minimum: number; readonly maximum: number } {
-  const capacity = (topology.capacitySat[edge >> 1] as number) * 1000;
-  const maximum = htlcMaximumMsat(topology, edge);
-  const minimum = topology.htlcMinimumMsat[edge] as number;
-  return maximum > capacity || minimum > maximum
-    ? { maximum: Math.min(maximum, capacity), minimum: Math.min(minimum, maximum) }
-    : { minimum, maximum };
-}
-
-interface UpdatePart {
-  readonly topology: Topology;
-  readonly edge: number;
-  readonly direction: number;
-  readonly scid: Uint8Array;
-  readonly limits: { readonly minimum: number; readonly maximum: number };
-  readonly timestamp: number;
-}
-
-function update({ topology, edge, direction, scid, limits, timestamp }: UpdatePart, from: Key): Uint8Array {
+function update(scid: Uint8Array, direction: 0 | 1, policy: LaidOutPolicy, timestamp: number, from: Key): Uint8Array {
   const body = Buffer.alloc(72);
   body.set(chainHash, 0);
   body.set(scid, 32);
-  body.writeUInt32BE(timestamp, 40);
+  body.writeUInt32BE(timestamp - policy.age, 40);
   body[44] = 1;
-  body[45] = direction | ((topology.disabled[edge] as number) << 1);
-  body.writeUInt16BE(topology.cltvExpiryDelta[edge] as number, 46);
-  body.writeBigUInt64BE(BigInt(limits.minimum), 48);
-  body.writeUInt32BE(topology.feeBaseMsat[edge] as number, 56);
-  body.writeUInt32BE(topology.feeProportionalMillionths[edge] as number, 60);
-  body.writeBigUInt64BE(BigInt(limits.maximum), 64);
+  body[45] = direction | (policy.disabled ? 2 : 0);
+  body.writeUInt16BE(policy.cltvExpiryDelta, 46);
+  body.writeBigUInt64BE(BigInt(policy.htlcMinimumMsat), 48);
+  body.writeUInt32BE(policy.feeBaseMsat, 56);
+  body.writeUInt32BE(policy.feeProportionalMillionths, 60);
+  body.writeBigUInt64BE(BigInt(policy.htlcMaximumMsat), 64);
   return signed(258, body, [from]);
 }
 
@@ -220,8 +246,6 @@ class Reach {
   }
 }
 
-const amounts = () => AMOUNTS_SAT.map((sat) => ({ sat, fee_limit_msat: sat <= 1000 ? sat * 1000 : sat * 50 }));
-
 const MASK = (1n << 64n) - 1n;
 
 function* splitmix(seed: bigint): IterableIterator<bigint> {
@@ -234,16 +258,30 @@ function* splitmix(seed: bigint): IterableIterator<bigint> {
   }
 }
 
-function pairs(seed: string, count: number, reach: Reach, keys: readonly Key[]): readonly { readonly src: string; readonly dst: string }[] {
+/** What is asked of every node in a comparison: the fee limits are lnd's rule, 100 % up to 1,000 sat, 5 % above. */
+export interface Questions {
+  readonly amounts: readonly { readonly sat: number; readonly fee_limit_msat: number }[];
+  readonly pairs: readonly { readonly src: string; readonly dst: string }[];
+}
+
+/** Pairs drawn evenly, with a fixed seed, among the nodes that can send and receive 10,000,000 sat. */
+export function questions(options: Omit<SignOptions, 'timestamp'> = {}): Questions {
+  const topology = readTopology();
+  const seed = options.seed ?? SEED;
+  const keys = nodeKeys(topology.nodes, seed);
+  const reach = new Reach(topology.nodes);
+  for (const { ends, policies } of layOut(topology, keys, options))
+    for (const direction of [0, 1] as const)
+      if (!policies[direction].disabled) reach.add(ends[direction], ends[direction === 0 ? 1 : 0], policies[direction].htlcMaximumMsat);
   const candidates = reach.candidates();
   const random = splitmix(Buffer.from(sha256(Buffer.from(`${seed}/pairs`))).readBigUInt64BE(0));
   const draw = (): number => candidates[Number((random.next().value as bigint) % BigInt(candidates.length))] as number;
-  const found: { src: string; dst: string }[] = [];
-  while (found.length < count && candidates.length > 1) {
+  const pairs: { src: string; dst: string }[] = [];
+  while (pairs.length < (options.pairs ?? 500) && candidates.length > 1) {
     const [s, d] = [draw(), draw()];
-    if (s !== d) found.push({ src: toHex((keys[s] as Key).id), dst: toHex((keys[d] as Key).id) });
+    if (s !== d) pairs.push({ src: toHex((keys[s] as Key).id), dst: toHex((keys[d] as Key).id) });
   }
-  return found;
+  return { amounts: AMOUNTS_SAT.map((sat) => ({ sat, fee_limit_msat: sat <= 1000 ? sat * 1000 : sat * 50 })), pairs };
 }
 
 if (process.argv[1] === import.meta.filename) {
