@@ -11,7 +11,7 @@ const AMOUNT_SAT = 1_000;
 const CAPACITY_SAT = 16_000_000;
 /** How many payments a round has, by how many are in flight. */
 const CASES = [
-  { inFlight: 1, payments: 100 },
+  { inFlight: 1, payments: 300 },
   { inFlight: 10, payments: 300 },
   { inFlight: 50, payments: 900 },
   { inFlight: 483, payments: 1_449 },

@@ -8,7 +8,7 @@ import { Teller } from './teller.ts';
 import { World } from './world.ts';
 
 export interface DemoContext extends Pick<CommandContext, 'style' | 'signal' | 'emit'> {
-  readonly flags: { readonly keep: boolean; readonly quiet: boolean };
+  readonly flags: { readonly keep: boolean; readonly quiet: boolean; readonly 'no-color': boolean };
 }
 
 /** Tells the whole story in a temporary directory, and takes everything down again, however it ends. */
@@ -17,7 +17,8 @@ export async function runDemo(context: DemoContext): Promise<Answer | null> {
   const directory = mkdtempSync(join(tmpdir(), 'lnkit-demo-'));
   const entry = resolve(process.argv[1] as string);
   const world = new World({ directory, entry, signal });
-  const spinner = !flags.quiet && isTerminal(2) && process.stderr.isTTY === true;
+  const isWanted = !flags.quiet && isTerminal(2) && process.stderr.isTTY === true;
+  const spinner = isWanted ? (flags['no-color'] ? 'plain' : 'coloured') : 'none';
   const teller = await Teller.create({ style, spinner, emit });
   try {
     await tellStory(world, teller);

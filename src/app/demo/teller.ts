@@ -11,8 +11,8 @@ export interface Told {
 
 export interface TellerOptions {
   readonly style: Style;
-  /** A spinner may turn on stderr. */
-  readonly spinner: boolean;
+  /** What may turn on stderr. */
+  readonly spinner: 'none' | 'plain' | 'coloured';
   emit(item: JsonObject, text: () => string): void;
 }
 
@@ -35,9 +35,10 @@ export class Teller {
   }
 
   static async create(options: TellerOptions): Promise<Teller> {
-    if (!options.spinner) return new Teller(options, null);
+    if (options.spinner === 'none') return new Teller(options, null);
     const { default: ora } = await import('ora');
-    return new Teller(options, ora({ stream: process.stderr, discardStdin: false }));
+    const plain = options.spinner === 'plain' ? { color: false as const } : {};
+    return new Teller(options, ora({ stream: process.stderr, discardStdin: false, ...plain }));
   }
 
   get steps(): number {
