@@ -8,11 +8,15 @@ import { invoiceFeatures } from '../bolt/wire/features.ts';
 import { decodeMessage } from '../bolt/wire/message.ts';
 import { sha256 } from '../crypto/hash.ts';
 import { type Draft, refuse, reply } from './draft.ts';
-import { release, setInvoice, settle } from './receive.ts';
+import { HOLD_MARGIN_BLOCKS, LEAST_CLTV_DELTA, release, setInvoice, settle } from './receive.ts';
 import type { Invoice, NodeCommand } from './types.ts';
 
 /** BOLT 11's default is 18; we ask for room to claim on chain. */
 const MIN_FINAL_CLTV_EXPIRY_DELTA = blocks(40);
+/** More than this no payer locks its money up for. */
+const MAX_FINAL_CLTV_EXPIRY_DELTA = 1440;
+/** Blocks that a hold invoice leaves at least between its payment and the height at which it is given back. */
+const LEAST_HOLD_BLOCKS = 9;
 /** Hints cost space in the invoice: the channels that can receive most come first. */
 const MAX_HINTS = 4;
 const MAX_EXPIRY_SECONDS = 365 * 24 * 3600;
@@ -69,10 +73,14 @@ export function createInvoice(draft: Draft, id: CommandId, command: Extract<Node
 }
 
 function problem(draft: Draft, command: Extract<NodeCommand, { kind: 'create_invoice' }>, hash: PaymentHash) {
-  if (draft.state.invoices.has(hash))
+  if (draft.state.invoices.has(hash) || draft.env.hasInvoice?.(hash) === true)
     return { code: 'POLICY', message: 'there is an invoice for this payment hash already', hint: 'use a fresh preimage' };
   if (command.amountMsat !== null && command.amountMsat <= 0n)
     return { code: 'USAGE', message: 'an amount is more than zero', hint: 'use `any` for an open amount' };
+  const delta = command.minFinalCltvExpiryDelta ?? MIN_FINAL_CLTV_EXPIRY_DELTA;
+  const least = command.holdHash === null ? LEAST_CLTV_DELTA : HOLD_MARGIN_BLOCKS + LEAST_HOLD_BLOCKS;
+  if (delta < least || delta > MAX_FINAL_CLTV_EXPIRY_DELTA)
+    return { code: 'USAGE', message: `a final cltv delta is from ${least} to ${MAX_FINAL_CLTV_EXPIRY_DELTA} blocks` };
   if (command.expirySeconds < 1 || command.expirySeconds > MAX_EXPIRY_SECONDS)
     return { code: 'USAGE', message: 'an expiry is from 1 second to a year' };
   if (new TextEncoder().encode(command.description).length > MAX_DESCRIPTION_BYTES)

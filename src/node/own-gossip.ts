@@ -1,6 +1,6 @@
 import { type Bytes, compare, EMPTY, equal, utf8 } from '../base/bytes.ts';
 import type { ChannelId, NodeId } from '../base/ids.ts';
-import { blocks, type Msat, msat, satToMsat, unixTime } from '../base/units.ts';
+import { blocks, type Msat, msat, type Sat, satToMsat, unixTime } from '../base/units.ts';
 import { NETWORK_PARAMS } from '../bitcoin/network.ts';
 import type { ChannelView } from '../bolt/channel/types.ts';
 import { encodeAddresses, type NetAddress } from '../bolt/wire/address.ts';
@@ -19,6 +19,19 @@ export const DEFAULT_POLICY: Policy = {
   htlcMinimumMsat: msat(1),
   htlcMaximumMsat: null,
 };
+
+/** BOLT 2, "`cltv_expiry_delta` Selection": 3R+2G+2S. With less an HTLC may be claimed downstream when it cannot be upstream any more. */
+const LEAST_CLTV_EXPIRY_DELTA = 34;
+
+/** Why a policy cannot be told or would cost money, or null. BOLT 7: the fields of channel_update have 16 and 32 bits. */
+export function policyProblem(policy: Policy, capacity: Sat): string | null {
+  if (policy.cltvExpiryDelta < LEAST_CLTV_EXPIRY_DELTA || policy.cltvExpiryDelta > 0xffff)
+    return `a cltv delta is from ${LEAST_CLTV_EXPIRY_DELTA} to 65535 blocks`;
+  if (policy.feeBaseMsat > 0xffff_ffffn || policy.feeProportionalMillionths > 0xffff_ffff) return 'the fee is too large';
+  // BOLT 7: htlc_maximum_msat "MUST be less than or equal to the channel capacity".
+  if (policy.htlcMaximumMsat !== null && policy.htlcMaximumMsat > satToMsat(capacity)) return 'the largest HTLC is beyond the capacity';
+  return policy.htlcMinimumMsat > satToMsat(capacity) ? 'the least HTLC is beyond the capacity' : null;
+}
 
 const MUST_BE_ONE = 1;
 const DONT_FORWARD = 2;

@@ -1,7 +1,7 @@
-import { must } from '../base/assert.ts';
+import { Bug, must } from '../base/assert.ts';
 import { type Bytes, equal, toHex } from '../base/bytes.ts';
 import type { CommandId, PaymentHash, Preimage } from '../base/ids.ts';
-import { height, type Msat, msat } from '../base/units.ts';
+import { height, type Msat, msat, unixTime } from '../base/units.ts';
 import type { HtlcFailure, HtlcOrigin } from '../bolt/channel/types.ts';
 import { view } from '../bolt/channel/view.ts';
 import { buildOnion } from '../bolt/onion/packet.ts';
@@ -9,7 +9,7 @@ import { encodePayload } from '../bolt/onion/payload.ts';
 import { feed } from './channels.ts';
 import { type Draft, log, refuse, reply, update } from './draft.ts';
 import { learn } from './lessons.ts';
-import type { EdgeLesson, FirstHop, PartFailure, PayCommand, Payment, PaymentPart, Route, RouteQuery } from './types.ts';
+import type { EdgeLesson, FirstHop, NodeFailure, PartFailure, PayCommand, Payment, PaymentPart, Route, RouteQuery } from './types.ts';
 
 /** Blocks that may be found while the HTLC is on its way, so that it still has the delta that its payee asks for. */
 const CLTV_PADDING = 3;
@@ -17,11 +17,17 @@ const CLTV_PADDING = 3;
 const MAX_CLTV_BLOCKS = 2016;
 /** A payment that has failed so often will not succeed. */
 const MAX_ATTEMPTS = 100;
+/** More than there will ever be. */
+const ALL_MONEY: Msat = msat(2_100_000_000_000_000_000n);
+/** What is stored of a payment has room for these; of the hints of an invoice more are of no use. */
+const MAX_HINTS = 64;
+const MAX_HINT_HOPS = 20;
+const MAX_LISTED = 255;
 const INSIDE = -1 as CommandId;
 
 export function payCommand(draft: Draft, id: CommandId, command: PayCommand): void {
   const wanted = command.payment;
-  const running = draft.state.payments.get(wanted.paymentHash);
+  const running = draft.state.payments.get(wanted.paymentHash) ?? withSameKey(draft, wanted);
   if (running !== undefined) {
     reply(draft, id, { kind: 'payment', payment: running });
     return;
@@ -30,8 +36,17 @@ export function payCommand(draft: Draft, id: CommandId, command: PayCommand): vo
     refuse(draft, id, { code: 'POLICY', message: 'this invoice is our own', hint: 'a node cannot pay itself' });
     return;
   }
+  const wrong = problem(wanted);
+  if (wrong !== null) {
+    refuse(draft, id, wrong);
+    return;
+  }
   const payment: Payment = {
     ...wanted,
+    maxParts: Math.min(wanted.maxParts, MAX_ATTEMPTS),
+    maxFeeMsat: wanted.maxFeeMsat < ALL_MONEY ? wanted.maxFeeMsat : ALL_MONEY,
+    retryUntil: unixTime(Math.min(wanted.retryUntil, 0xffffffff)),
+    hints: wanted.hints.filter((route) => route.length > 0 && route.length <= MAX_HINT_HOPS).slice(0, MAX_HINTS),
     status: 'pending',
     createdAt: draft.env.now,
     finishedAt: null,
@@ -43,6 +58,27 @@ export function payCommand(draft: Draft, id: CommandId, command: PayCommand): vo
   set(draft, payment);
   advance(draft, payment.paymentHash);
   reply(draft, id, { kind: 'payment', payment: current(draft, payment.paymentHash) });
+}
+
+/** A spontaneous payment makes a new hash each time: of two runs with one key, begun before either was stored, the second is the first. */
+function withSameKey(draft: Draft, wanted: PayCommand['payment']): Payment | undefined {
+  if (wanted.key === null || wanted.keysendPreimage === null) return undefined;
+  for (const payment of draft.state.payments.values()) if (payment.key === wanted.key && payment.keysendPreimage !== null) return payment;
+  return undefined;
+}
+
+/** At the door, because what does not fit the store would end the process. */
+function problem(wanted: PayCommand['payment']): NodeFailure | null {
+  if (wanted.amountMsat <= 0n || wanted.amountMsat > ALL_MONEY)
+    return { code: 'USAGE', message: `an amount is from 1 to ${ALL_MONEY} msat` };
+  if (wanted.finalCltvDelta > MAX_CLTV_BLOCKS)
+    return {
+      code: 'POLICY',
+      message: `the payee wants the money locked for ${wanted.finalCltvDelta} blocks`,
+      hint: 'ask for another invoice',
+    };
+  const longest = Math.max(wanted.outgoing.length, wanted.excludedNodes.length, wanted.excludedChannels.length);
+  return longest > MAX_LISTED ? { code: 'USAGE', message: `a list of channels or nodes has at most ${MAX_LISTED} entries` } : null;
 }
 
 const current = (draft: Draft, hash: PaymentHash): Payment => must(draft.state.payments.get(hash), 'no such payment');
@@ -80,6 +116,7 @@ export function advance(draft: Draft, hash: PaymentHash): void {
       else if (payment.parts.some((part) => part.status === 'failed')) set(draft, { ...payment, error: noRoute(payment, planned.failure) });
       break;
     }
+    if (planned.value.length === 0) throw new Bug('a plan without a route');
     for (const route of planned.value) send(draft, hash, route, payment.amountMsat);
   }
   finish(draft, hash);

@@ -1,6 +1,7 @@
 import { EMPTY, equal, equalSecret, toHex } from '../base/bytes.ts';
-import type { PaymentHash, Preimage } from '../base/ids.ts';
-import { blocks, type Msat, msat, unixTime } from '../base/units.ts';
+import type { ChannelId, PaymentHash, Preimage } from '../base/ids.ts';
+import { type Blocks, blocks, type Msat, msat, unixTime } from '../base/units.ts';
+import { FULFILLED_MARGIN } from '../bolt/channel/limits.ts';
 import type { HopPayload } from '../bolt/onion/payload.ts';
 import type { OnionFailure } from '../bolt/wire/failure.ts';
 import { sha256 } from '../crypto/hash.ts';
@@ -11,10 +12,13 @@ import type { Invoice, InvoiceHtlc } from './types.ts';
 
 /** BOLT 4: "MUST fail all HTLCs in the HTLC set after some reasonable timeout. SHOULD wait for at least 60 seconds" */
 const MPP_TIMEOUT_SECONDS = 60;
-/** Blocks before its expiry at which a held HTLC is given back, so that the peer has no reason to go to the chain. */
-export const HOLD_MARGIN_BLOCKS = 13;
-/** What a spontaneous payment must leave us. */
-const KEYSEND_CLTV_DELTA = blocks(18);
+/**
+ * Below so many blocks a preimage is not told any more: the channel would have to be failed at once. BOLT 2: "a minimum cltv_expiry for
+ * terminal payments [...] 2R+G+S", which is 18.
+ */
+export const LEAST_CLTV_DELTA: Blocks = FULFILLED_MARGIN;
+/** Blocks before its expiry at which a held HTLC is given back: one that is settled in the last moment still has the time that it needs. */
+export const HOLD_MARGIN_BLOCKS: Blocks = blocks(LEAST_CLTV_DELTA + 3);
 
 type Final = Extract<HopPayload, { kind: 'final' }>;
 
@@ -73,7 +77,7 @@ function fits(draft: Draft, part: Incoming, payload: Final, invoice: Invoice): b
   if (!keysend && (payload.paymentSecret === null || !equalSecret(payload.paymentSecret, invoice.paymentSecret))) return false;
   // BOLT 4: "if the amount paid is less than the amount expected: MUST fail ... if more than twice: SHOULD fail"
   if (invoice.amountMsat !== null && (payload.totalMsat < invoice.amountMsat || payload.totalMsat > 2n * invoice.amountMsat)) return false;
-  if (part.htlc.cltvExpiry < draft.env.height + invoice.minFinalCltvExpiryDelta) return false;
+  if (part.htlc.cltvExpiry < draft.env.height + Math.max(invoice.minFinalCltvExpiryDelta, LEAST_CLTV_DELTA)) return false;
   // BOLT 4: "MUST fail the entire HTLC set if total_msat is not the same for all HTLCs in the set." The one that differs is refused.
   return invoice.htlcs.every((htlc) => htlc.totalMsat === payload.totalMsat);
 }
@@ -82,6 +86,10 @@ function fits(draft: Draft, part: Incoming, payload: Final, invoice: Invoice): b
 function spontaneous(draft: Draft, { htlc }: Incoming, payload: Final): Invoice | null {
   const preimage = payload.keysendPreimage;
   if (preimage === null || !equal(sha256(preimage), htlc.paymentHash)) return null;
+  // All at once or not at all: parts that only wait would make rows that cost their sender nothing.
+  if (htlc.amountMsat < payload.totalMsat) return null;
+  // Whoever carried a payment knows its preimage: an invoice that has ended is not paid once more, nor its record written over.
+  if (draft.env.hasInvoice?.(htlc.paymentHash) === true) return null;
   return {
     paymentHash: htlc.paymentHash,
     preimage,
@@ -92,7 +100,7 @@ function spontaneous(draft: Draft, { htlc }: Incoming, payload: Final): Invoice 
     description: 'keysend',
     createdAt: draft.env.now,
     expiresAt: unixTime(draft.env.now + MPP_TIMEOUT_SECONDS),
-    minFinalCltvExpiryDelta: KEYSEND_CLTV_DELTA,
+    minFinalCltvExpiryDelta: LEAST_CLTV_DELTA,
     state: 'open',
     receivedMsat: msat(0),
     settledAt: null,
@@ -138,7 +146,7 @@ export function tickInvoices(draft: Draft): void {
     if (invoice.state === 'open') {
       const first = invoice.htlcs[0];
       const late = first !== undefined && now - first.receivedAt >= MPP_TIMEOUT_SECONDS;
-      const near = invoice.htlcs.some((htlc) => height + HOLD_MARGIN_BLOCKS >= htlc.cltvExpiry);
+      const near = invoice.htlcs.some((htlc) => height + LEAST_CLTV_DELTA > htlc.cltvExpiry);
       if (late || near) release(draft, invoice, now >= invoice.expiresAt ? 'expired' : 'open', 'mpp_timeout');
       else if (first === undefined && now >= invoice.expiresAt) setInvoice(draft, { ...invoice, state: 'expired' });
     } else if (invoice.state === 'accepted' && invoice.htlcs.some((htlc) => height + HOLD_MARGIN_BLOCKS >= htlc.cltvExpiry))
@@ -146,14 +154,29 @@ export function tickInvoices(draft: Draft): void {
   }
 }
 
-/** An HTLC that an invoice held is gone without us (its channel went to the chain). */
+/** An HTLC that an invoice held is gone without us. */
 export function forgetHtlc(
   draft: Draft,
   paymentHash: PaymentHash,
   gone: { readonly channelId: Uint8Array; readonly htlcId: bigint },
 ): void {
   const invoice = draft.state.invoices.get(paymentHash);
-  if (invoice === undefined) return;
-  const htlcs = invoice.htlcs.filter((htlc) => htlc.htlcId !== gone.htlcId || !equal(htlc.channelId, gone.channelId));
-  if (htlcs.length !== invoice.htlcs.length) setInvoice(draft, { ...invoice, htlcs });
+  if (invoice !== undefined) without(draft, invoice, (htlc) => htlc.htlcId === gone.htlcId && equal(htlc.channelId, gone.channelId));
+}
+
+/**
+ * A channel is on its way to the chain: what it holds for invoices whose preimage is not told counts no more. Else a payer who is our peer could
+ * fail the channel of the large part and complete the set with a small one, and have the preimage for that.
+ */
+export function forgetChannel(draft: Draft, channelId: ChannelId): void {
+  for (const invoice of draft.state.invoices.values()) without(draft, invoice, (htlc) => equal(htlc.channelId, channelId));
+}
+
+function without(draft: Draft, invoice: Invoice, isGone: (htlc: InvoiceHtlc) => boolean): void {
+  const htlcs = invoice.htlcs.filter((htlc) => !isGone(htlc));
+  if (htlcs.length === invoice.htlcs.length) return;
+  const rest = { ...invoice, htlcs };
+  // A set that was complete and is not any more is given back as a whole: to settle it would be to sell for less.
+  if (invoice.state === 'accepted') release(draft, rest, 'cancelled', 'incorrect_or_unknown_payment_details');
+  else setInvoice(draft, rest);
 }

@@ -11,10 +11,10 @@ import { channelView, type Draft, emit, log, newDraft, refuse, reply, setChannel
 import { forwardFailed, forwardFulfilled } from './forward.ts';
 import { incoming } from './incoming.ts';
 import { cancelInvoice, createInvoice, settleInvoice } from './invoices.ts';
-import { announced, extrasOf, refreshUpdate, resendUpdate } from './own-gossip.ts';
+import { announced, extrasOf, policyProblem, refreshUpdate, resendUpdate } from './own-gossip.ts';
 import { partFailed, partFulfilled, payCommand, tickPayments } from './pay.ts';
 import { dial, linkDown, linkFailed, linkUp, malformed, message, newPeer, tickPeers } from './peers.ts';
-import { forgetHtlc, tickInvoices } from './receive.ts';
+import { forgetChannel, forgetHtlc, tickInvoices } from './receive.ts';
 import type { NodeCommand, NodeEnv, NodeInput, NodeState, NodeStep } from './types.ts';
 import { bumpCommand, newAddressCommand, sendCommand, sightUnconfirmed } from './wallet-commands.ts';
 
@@ -68,6 +68,7 @@ function report(draft: Draft, input: NodeInput, error: Error, channelId?: Channe
   const channel = concerned === null || concerned === undefined ? undefined : draft.state.channels.get(concerned);
   if (concerned && channel !== undefined) {
     setChannel(draft, concerned, freeze(channel, error.message));
+    forgetChannel(draft, concerned);
     draft.touched.delete(concerned);
   }
   if (input.kind === 'message') emit(draft, { kind: 'close_link', link: input.link, peer: input.peer, why: 'internal error' });
@@ -161,6 +162,7 @@ function event(draft: Draft, channelId: ChannelId, raised: ChannelEvent): void {
       return;
     case 'closing':
       log(draft, 'info', `channel ${toHex(channelId)} closes (${raised.how}): ${raised.why}`);
+      if (raised.how !== 'cooperative') forgetChannel(draft, channelId);
       return;
     case 'closed':
       log(draft, 'info', `channel ${toHex(channelId)} is closed`);
@@ -277,6 +279,12 @@ function setPolicy(draft: Draft, id: CommandId, wanted: Extract<NodeCommand, { k
     refuse(draft, id, { code: 'POLICY', message: 'the channel is still being opened', hint: 'wait until it is signed' });
     return;
   }
-  refreshUpdate(draft, wanted.channelId, { ...extrasOf(draft, wanted.channelId).policy, ...wanted.policy });
+  const policy = { ...extrasOf(draft, wanted.channelId).policy, ...wanted.policy };
+  const problem = policyProblem(policy, view(channel).capacity);
+  if (problem !== null) {
+    refuse(draft, id, { code: 'USAGE', message: problem });
+    return;
+  }
+  refreshUpdate(draft, wanted.channelId, policy);
   reply(draft, id, { kind: 'done' });
 }

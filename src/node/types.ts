@@ -135,6 +135,8 @@ export interface NodeEnv extends Env {
   readonly network: Network;
   readonly alias: string;
   readonly addresses: readonly Address[];
+  /** Whether an invoice with this hash was ever stored: one that has ended is in the store only. Absent: there is no store. */
+  readonly hasInvoice?: (hash: PaymentHash) => boolean;
 }
 
 export type PaymentStatus = 'pending' | 'settled' | 'failed';

@@ -1,5 +1,7 @@
 import { toHex } from '../../base/bytes.ts';
 import type { PaymentHash } from '../../base/ids.ts';
+import type { ChannelView } from '../../bolt/channel/types.ts';
+import { view } from '../../bolt/channel/view.ts';
 import type { PayCommand } from '../../node/types.ts';
 import { commanded, defineOperation } from '../define.ts';
 import { AppError, type ErrorInfo } from '../error.ts';
@@ -20,6 +22,8 @@ const REFUSALS: readonly string[] = [
   'PEER_UNREACHABLE',
   'CHAIN_NOT_SYNCED',
 ];
+
+const READY_PATIENCE_MS = 5_000;
 
 /**
  * Pays, once. The payment hash makes it idempotent: what is settled is told again, what is pending is waited for, and only what failed for
@@ -54,23 +58,38 @@ async function run(context: OperationContext, params: PayParams): Promise<Paymen
     amount_msat: jsonInteger(payment.amountMsat),
   };
   const facts = { ...about, max_fee_msat: jsonInteger(payment.maxFeeMsat), bolt11: payment.bolt11 };
+  if (problem === null) await untilReady(context, payment);
   const refusal = problem ?? cannotSend(context, payment);
   if (refusal !== null) return refusedPayment(facts, refusal);
   if (params.dry_run) return planPayment(runtime, payment, facts);
   if (signal.aborted) throw signal.reason;
   try {
     context.progress('looking for a route');
-    await commanded(context, { kind: 'pay', payment }, 'payment');
+    // Where the same key was used at the same moment it is another payment that goes on.
+    const begun = await commanded(context, { kind: 'pay', payment }, 'payment');
+    return await follow(context, begun.payment.paymentHash);
   } catch (error) {
     if (error instanceof AppError && REFUSALS.includes(error.code)) return refusedPayment(facts, error);
     throw error;
   }
-  return await follow(context, payment.paymentHash);
 }
 
 async function follow(context: OperationContext, hash: PaymentHash): Promise<PaymentJson> {
   context.progress('paying');
   return paymentJson(await awaitPayment(context.runtime, hash, context.signal));
+}
+
+/** Channels that have just confirmed become usable within a round trip: a command that comes right after the blocks waits for that. */
+async function untilReady({ runtime, signal, progress }: OperationContext, payment: PayCommand['payment']): Promise<void> {
+  const comes = ({ phase, connected }: ChannelView): boolean => connected && phase === 'awaiting_channel_ready';
+  const enough = (): boolean => ownFirstHops(runtime, payment).reduce((sum, hop) => sum + hop.sendableMsat, 0n) >= payment.amountMsat;
+  if (enough()) return;
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(READY_PATIENCE_MS)]);
+  progress('waiting for a channel');
+  const waited = runtime.until((state) => (enough() || ![...state.channels.values()].map(view).some(comes) ? true : null), limit);
+  await waited.catch((error: unknown) => {
+    if (signal.aborted) throw error;
+  });
 }
 
 /** Told apart from "no route": without a channel that could send, no route was looked for. */

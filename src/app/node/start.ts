@@ -322,6 +322,7 @@ export class Node implements NodeRuntime {
       network: this.#options.network,
       alias: this.#options.alias ?? `lnkit-${toHex(this.#keys.nodeId).slice(0, 8)}`,
       addresses: (this.#options.announce ?? []).map(parseAddress),
+      hasInvoice: (hash) => this.store.invoice(hash) !== null,
     };
   }
 
