@@ -3,9 +3,11 @@ import type { ChannelId } from '../../base/ids.ts';
 import { channelCodec } from '../../bolt/channel/channel.ts';
 import { view } from '../../bolt/channel/view.ts';
 import { decodeWith } from '../../codec/codec.ts';
+import type { HistoryRow } from '../../node/batch.ts';
 import { defineOperation, notFound } from '../define.ts';
 import { channelOf } from '../forms/parse.ts';
 import type { Json } from '../operation.ts';
+import { isObject } from '../rpc.ts';
 import type { NodeRuntime } from '../runtime.ts';
 import { anything, hex, list, nullable, object, text, time } from '../schema.ts';
 
@@ -29,7 +31,7 @@ export const channelWhy = defineOperation({
       state,
       how,
       why,
-      events: rows.map(({ at, what, blob }) => ({ at, what, details: detailsOf(blob) })),
+      events: rows.map(eventOf),
     };
   },
 });
@@ -52,6 +54,14 @@ function lookUp(runtime: NodeRuntime, text: string): Found {
   const { channelId, phase, closing } = seen;
   if (closing !== null) return { channelId, state: phase, how: closing.how, why: closing.why };
   return { channelId, state: phase, how: null, why: seen.connected ? 'it is not closing' : 'it is not closing; the peer is not connected' };
+}
+
+/** A note says in itself what happened. */
+function eventOf({ at, what, blob }: HistoryRow): { readonly at: number; readonly what: string; readonly details: Json } {
+  const details = detailsOf(blob);
+  if (!isObject(details) || typeof details['what'] !== 'string') return { at, what, details };
+  const { what: named, ...rest } = details;
+  return { at, what: named as string, details: rest };
 }
 
 function detailsOf(blob: Uint8Array): Json {
