@@ -17,10 +17,21 @@ export interface DecodeFailure {
   readonly message: string;
 }
 
+/** One buffer for all that is encoded: making and growing a new one each time costs more than writing. Null while it is in use. */
+let shared: Writer | null = new Writer(4096);
+/** A buffer that has grown beyond this is let go. */
+const SHARED_LIMIT = 1 << 20;
+
 export function encodeWith<T>(codec: Codec<T>, value: T): Bytes {
-  const writer = new Writer();
+  // A codec that encodes something apart inside of its own `write` finds it taken.
+  const writer = shared ?? new Writer();
+  shared = null;
+  writer.length = 0;
   codec.write(writer, value);
-  return writer.done();
+  const bytes = writer.done();
+  // Where `write` threw, what it holds is dropped, and the next call makes a new one.
+  shared = writer.length <= SHARED_LIMIT ? writer : null;
+  return bytes;
 }
 
 /** Reads the whole of `bytes`; what is left over is malformed. The door at which a CodecError becomes a returned failure. */

@@ -44,6 +44,8 @@ export function prepareCommitments(channel: Channel, env: Env): void {
   const { commitmentSeed } = env.keys.channelSecrets(params.keyIndex);
   const [ours, theirs] = [commitmentParams(params, 'local'), commitmentParams(params, 'remote')];
   commitmentKeys(ours.owner, ours.other, perCommitmentPoint(commitmentSeed, local.number + 1n));
+  // What the next `revoke_and_ack` tells.
+  perCommitmentPoint(commitmentSeed, local.number + 2n);
   if (remoteNextPoint !== null) commitmentKeys(theirs.owner, theirs.other, remoteNextPoint);
 }
 

@@ -24,25 +24,35 @@ export function basepoints(secrets: ChannelSecrets): Basepoints {
   };
 }
 
-/** The per-commitment secret, 32 bytes, of commitment `commitmentNumber` (0, 1, 2, ...; at most 2^48 - 1). */
-export const perCommitmentSecret = (seed: Bytes, commitmentNumber: bigint): Bytes =>
-  secretOfIndex(seed, indexOfCommitment(commitmentNumber));
+/**
+ * The last secrets and points by the (never changed) seed. Each is asked for again: the point is told in a `revoke_and_ack`, then its
+ * commitment is built, and two commitments later its secret is revealed.
+ */
+const recent = new WeakMap<Bytes, Map<bigint, PerCommitment>>();
+const RECENT_KEPT = 6;
 
-/** The last points by the (never changed) seed: each is told in a `revoke_and_ack` first, and asked for again to build its commitment. */
-const recentPoints = new WeakMap<Bytes, Map<bigint, Bytes>>();
-const POINTS_KEPT = 4;
+interface PerCommitment {
+  readonly secret: Bytes;
+  readonly point: Bytes;
+}
+
+function perCommitment(seed: Bytes, commitmentNumber: bigint): PerCommitment {
+  const kept = recent.get(seed) ?? new Map<bigint, PerCommitment>();
+  const before = kept.get(commitmentNumber);
+  if (before !== undefined) return before;
+  const secret = secretOfIndex(seed, indexOfCommitment(commitmentNumber));
+  const made = { secret, point: secp.publicKey(secret) };
+  kept.set(commitmentNumber, made);
+  for (const oldest of kept.keys()) if (kept.size > RECENT_KEPT) kept.delete(oldest);
+  recent.set(seed, kept);
+  return made;
+}
+
+/** The per-commitment secret, 32 bytes, of commitment `commitmentNumber` (0, 1, 2, ...; at most 2^48 - 1). */
+export const perCommitmentSecret = (seed: Bytes, commitmentNumber: bigint): Bytes => perCommitment(seed, commitmentNumber).secret;
 
 /** The per-commitment point, 33 bytes, of commitment `commitmentNumber`. */
-export function perCommitmentPoint(seed: Bytes, commitmentNumber: bigint): Bytes {
-  const recent = recentPoints.get(seed) ?? new Map<bigint, Bytes>();
-  let point = recent.get(commitmentNumber);
-  if (point !== undefined) return point;
-  point = secp.publicKey(perCommitmentSecret(seed, commitmentNumber));
-  recent.set(commitmentNumber, point);
-  for (const oldest of recent.keys()) if (recent.size > POINTS_KEPT) recent.delete(oldest);
-  recentPoints.set(seed, recent);
-  return point;
-}
+export const perCommitmentPoint = (seed: Bytes, commitmentNumber: bigint): Bytes => perCommitment(seed, commitmentNumber).point;
 
 /** BOLT 3: basepoint + SHA256(per_commitment_point || basepoint) * G. Both are valid points, else it throws. */
 export function derivePublicKey(basepoint: Bytes, perCommitmentPoint: Bytes): Bytes {
