@@ -18,7 +18,7 @@ export const readHex = (path: string): Uint8Array => fromHex(readText(path).repl
 export function readHexDump(path: string): Uint8Array {
   const text = readText(path)
     .split('\n')
-    .map((line) => line.replace(/^[0-9a-f]{8}/, '').replace(/\|.*$/, ''))
+    .map((line) => line.replace(/^\s*[0-9a-f]{8}\s/, '').replace(/\|.*$/, ''))
     .join('');
   return fromHex(text.replace(/\s/g, ''));
 }
