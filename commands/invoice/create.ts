@@ -1,6 +1,7 @@
 import { msatOf } from '../../src/app/amount.ts';
 import { arg, flag } from '../../src/app/command.ts';
 import { given, operationCommand } from '../../src/app/operation-command.ts';
+import { writeErr } from '../../src/app/output.ts';
 import { createdView } from '../../src/app/view/invoice.ts';
 
 export default operationCommand({
@@ -29,4 +30,7 @@ export default operationCommand({
     }),
   }),
   view: createdView,
+  after: async ({ bolt11 }, { flags }) => {
+    if (flags.qr) writeErr(`${(await import('../../src/app/view/qr.ts')).qrText(bolt11.toUpperCase())}\n`);
+  },
 });

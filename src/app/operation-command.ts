@@ -18,6 +18,8 @@ export interface OperationCommand<N extends OperationName, F extends FlagSpecs, 
   /** A part of the result that is the document, where the result only wraps it. */
   readonly unwrap?: keyof ResultOf<N> & string;
   view(result: ResultOf<N>, style: Style): string;
+  /** What else is shown to a person, on stderr. */
+  after?(result: ResultOf<N>, input: Pick<CommandContext<F, A>, 'flags' | 'args'>): Promise<void>;
 }
 
 /** The class of such a command. It runs in the daemon where there is one, else it is the node itself. */
@@ -38,6 +40,8 @@ export function operationCommand<
         emit: (item) => context.emit(item, () => JSON.stringify(item)),
       });
       exitByStatus(context, result as JsonObject);
+      context.progress.done();
+      await spec.after?.(result, context);
       const { safe_offline_until_height: until, ...rest } = result as JsonObject;
       const json =
         spec.unwrap === undefined ? (result as JsonObject) : { ...((result as JsonObject)[spec.unwrap] as JsonObject), ...safety(until) };
