@@ -4,7 +4,7 @@ import type { CommandClass } from './command.ts';
 import { AppError, exitCodeOf, toAppError } from './error.ts';
 import { commandFile, commandsFolder, type Installation, installation, namesBelow, setInstallation, topicExists } from './installation.ts';
 import { nearest } from './nearest.ts';
-import { writeError } from './output.ts';
+import { writeError, writeJson, writeOut } from './output.ts';
 
 /** The global flags that take a value: they may stand in front of the command, as other tools have it. */
 const GLOBAL_WITH_VALUE = ['--datadir', '--network', '--chain', '--passphrase', '--timeout'];
@@ -12,12 +12,13 @@ const GLOBAL_ALONE = ['--json', '--quiet', '--verbose', '--no-color'];
 
 /**
  * Runs the command that the words name. The file of a command is found by its name and loaded alone; oclif itself, which takes longer to
- * load than most commands take to run, is asked only for help and for the version.
+ * load than most commands take to run, is asked only for help.
  */
 export async function main(argv: readonly string[], where: Installation): Promise<void> {
   setInstallation(where);
   const words = flagsBehind(argv);
   try {
+    if (VERSION_WORDS.includes(words[0] as string)) return tellVersion(argv.includes('--json'));
     if (asksForHelp(words)) return await runOclif(words);
     const found = findCommand(words);
     if (found === null) return await runOclif([...topicOf(words), '--help']);
@@ -33,9 +34,17 @@ export async function main(argv: readonly string[], where: Installation): Promis
 function asksForHelp(words: readonly string[]): boolean {
   const end = words.indexOf('--');
   const own = end === -1 ? words : words.slice(0, end);
-  return (
-    own.length === 0 || own.includes('--help') || own.includes('-h') || ['help', '--version', '-v', 'version'].includes(own[0] as string)
-  );
+  return own.length === 0 || own.includes('--help') || own.includes('-h') || own[0] === 'help';
+}
+
+const VERSION_WORDS: readonly string[] = ['--version', '-v', 'version'];
+
+/** As oclif would say it; loading oclif for that takes longer than all the rest. */
+function tellVersion(json: boolean): void {
+  const version = readPackage().version;
+  const platform = `${process.platform}-${process.arch}`;
+  if (json) writeJson({ version, platform, node: process.version });
+  else writeOut(`lnkit/${version} ${platform} node-${process.version}\n`);
 }
 
 /** Global flags in front of the command, moved behind it. */
@@ -114,7 +123,7 @@ async function runOclif(words: readonly string[]): Promise<void> {
   ]);
   // oclif's own TypeScript mode does not know TypeScript 7; Node itself runs the sources.
   settings.enableAutoTranspile = false;
-  const pjson = JSON.parse(readFileSync(new URL('package.json', base), 'utf8')) as { oclif: object; version: string };
+  const pjson = readPackage();
   const commands = { strategy: 'pattern', target: `./${commandsFolder()}` };
   const topics = Object.fromEntries(Object.entries(TOPICS).map(([name, description]) => [name, { description }]));
   const options = {
@@ -123,11 +132,13 @@ async function runOclif(words: readonly string[]): Promise<void> {
     pjson: { ...pjson, oclif: { ...pjson.oclif, commands, topics } },
     ignoreManifest: mode === 'source',
   };
-  const asVersion = words[0] === '-v' || words[0] === 'version';
   const asHelp = words[0] === 'help' ? [...words.slice(1), '--help'] : words;
   try {
-    await run(asVersion ? ['--version'] : [...asHelp], options as unknown as Parameters<typeof run>[1]);
+    await run([...asHelp], options as unknown as Parameters<typeof run>[1]);
   } catch (error) {
     await handle(error as Error);
   }
 }
+
+const readPackage = (): { readonly oclif: object; readonly version: string } =>
+  JSON.parse(readFileSync(new URL('package.json', installation().root), 'utf8')) as { readonly oclif: object; readonly version: string };
