@@ -12,8 +12,12 @@ import { connectBlock, disconnectBlock } from './wallet/wallet.ts';
 /** So many blocks of the followed chain are remembered: a deeper reorganisation is not undone. */
 const CURSOR_LENGTH = 300;
 
+/** Runs what one channel does with a block, so that what goes wrong in it stays its own. */
+type Each = (channelId: ChannelId, run: () => void) => void;
+const plainly: Each = (_, run) => run();
+
 /** A block joins the followed chain: the wallet and every channel see what concerns them. */
-export function connect(draft: Draft, block: BlockInput): void {
+export function connect(draft: Draft, block: BlockInput, each: Each = plainly): void {
   // A channel asks what may be published after this block, and several blocks may share a step.
   draft.env = { ...draft.env, height: block.height };
   const point: BlockPoint = { height: block.height, hash: block.hash };
@@ -28,17 +32,19 @@ export function connect(draft: Draft, block: BlockInput): void {
     if (round > 0 && matches.size === 0) return;
     for (const channelId of [...draft.state.channels.keys()]) {
       const mine = matches.get(toHex(channelId)) ?? [];
-      if (round === 0 || mine.length > 0) feed(draft, channelId, { kind: 'block', height: block.height, hash: block.hash, matches: mine });
+      if (round > 0 && mine.length === 0) continue;
+      each(channelId, () => void feed(draft, channelId, { kind: 'block', height: block.height, hash: block.hash, matches: mine }));
     }
   }
 }
 
-export function disconnectTip(draft: Draft, input: Extract<NodeInput, { kind: 'block_disconnected' }>): void {
+export function disconnectTip(draft: Draft, input: Extract<NodeInput, { kind: 'block_disconnected' }>, each: Each = plainly): void {
   const last = draft.state.cursor.at(-1);
   if (last === undefined || !equal(last.hash, input.hash)) return;
   draft.env = { ...draft.env, height: height(input.height - 1) };
   update(draft, { wallet: disconnectBlock(draft.state.wallet, input.height), cursor: draft.state.cursor.slice(0, -1) });
-  for (const channelId of [...draft.state.channels.keys()]) feed(draft, channelId, { kind: 'block_disconnected', height: input.height });
+  for (const channelId of [...draft.state.channels.keys()])
+    each(channelId, () => void feed(draft, channelId, { kind: 'block_disconnected', height: input.height }));
 }
 
 /** For each channel, the transactions that make or spend what it watches, but for those that it was told of. */

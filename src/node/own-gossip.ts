@@ -3,9 +3,10 @@ import type { ChannelId, NodeId } from '../base/ids.ts';
 import { blocks, type Msat, msat, type Sat, satToMsat, unixTime } from '../base/units.ts';
 import { NETWORK_PARAMS } from '../bitcoin/network.ts';
 import type { ChannelView } from '../bolt/channel/types.ts';
+import { view } from '../bolt/channel/view.ts';
 import { encodeAddresses, type NetAddress } from '../bolt/wire/address.ts';
 import { nodeFeatures } from '../bolt/wire/features.ts';
-import { encodeMessage, type MessageNamed } from '../bolt/wire/message.ts';
+import { decodeMessage, encodeMessage, type MessageNamed } from '../bolt/wire/message.ts';
 import { secp } from '../crypto/ec.ts';
 import { sha256d } from '../crypto/hash.ts';
 import { channelView, type Draft, emit, sendTo, update } from './draft.ts';
@@ -56,18 +57,64 @@ function setExtras(draft: Draft, extras: ChannelExtras): void {
   update(draft, { extras: draft.state.extras.set(extras.channelId, extras) });
 }
 
-/** Makes a new channel_update of ours and tells the peer, and everybody where the channel is announced. */
-export function refreshUpdate(draft: Draft, channelId: ChannelId, policy?: Policy): void {
+/** So long we wait for the peer's channel_update before we send ours all the same. */
+const PATIENCE_SECONDS = 3;
+
+/**
+ * A channel has got a name: our update for it is made, and told when the peer has told its own. A peer that is still taking the channel in
+ * (lnd, for one) refuses an update of it, and remembers for long that it did.
+ */
+export function nameUpdate(draft: Draft, channelId: ChannelId): void {
+  if (extrasOf(draft, channelId).remoteUpdate !== null) {
+    refreshUpdate(draft, channelId);
+    return;
+  }
+  stampUpdate(draft, channelId);
+  update(draft, { untold: draft.state.untold.set(channelId, draft.env.now) });
+}
+
+function tellUntold(draft: Draft, channelId: ChannelId): void {
+  if (!draft.state.untold.has(channelId)) return;
+  update(draft, { untold: draft.state.untold.delete(channelId) });
+  if (channelView(draft, channelId).phase === 'normal') resendUpdate(draft, channelId);
+}
+
+/** Time passed: a peer that says nothing hears us all the same, and what everybody knows of us is not left to grow old. */
+export function tickUpdates(draft: Draft): void {
+  const { now } = draft.env;
+  for (const [channelId, since] of draft.state.untold.entries()) {
+    if (!draft.state.channels.has(channelId)) update(draft, { untold: draft.state.untold.delete(channelId) });
+    else if (now - since >= PATIENCE_SECONDS || now < since) tellUntold(draft, channelId);
+  }
+  let refreshed = false;
+  for (const { channelId, announcement, updateTimestamp } of draft.state.extras.values()) {
+    if (announcement === null || now - updateTimestamp <= REFRESH_SECONDS) continue;
+    const channel = draft.state.channels.get(channelId);
+    if (channel === undefined || view(channel).phase !== 'normal') continue;
+    refreshUpdate(draft, channelId);
+    refreshed = true;
+  }
+  if (refreshed) emit(draft, { kind: 'announce', message: nodeAnnouncement(draft.env) });
+}
+
+/** A new timestamp, and the policy where it changes. */
+function stampUpdate(draft: Draft, channelId: ChannelId, policy?: Policy): ChannelExtras {
   const before = extrasOf(draft, channelId);
   // BOLT 7: "MUST set timestamp ... greater than any previously-sent channel_update for this short_channel_id"
   const updateTimestamp = unixTime(Math.max(draft.env.now, before.updateTimestamp + 1));
   const extras = { ...before, policy: policy ?? before.policy, updateTimestamp };
   setExtras(draft, extras);
+  return extras;
+}
+
+/** Makes a new channel_update of ours and tells the peer, and everybody where the channel is announced. */
+export function refreshUpdate(draft: Draft, channelId: ChannelId, policy?: Policy): void {
+  const extras = stampUpdate(draft, channelId, policy);
   const seen = channelView(draft, channelId);
   const message = signedUpdate(draft.env, seen, extras);
   if (message === null) return;
   if (extras.announcement !== null) emit(draft, { kind: 'announce', message });
-  sendTo(draft, seen.peer, message);
+  if (!draft.state.untold.has(channelId)) sendTo(draft, seen.peer, message);
 }
 
 /** A week: BOLT 7 has peers forget channels whose updates are two weeks old. */
@@ -76,6 +123,7 @@ const REFRESH_SECONDS = 7 * 24 * 3600;
 /** After a reconnection: the peer hears our update again; others only where it grows old. */
 export function resendUpdate(draft: Draft, channelId: ChannelId): void {
   const extras = extrasOf(draft, channelId);
+  update(draft, { untold: draft.state.untold.delete(channelId) });
   if (draft.env.now - extras.updateTimestamp > REFRESH_SECONDS) {
     refreshUpdate(draft, channelId);
     return;
@@ -155,16 +203,23 @@ function netAddress({ host, port }: Address): NetAddress {
   return { kind: 'dns', hostname: host, port };
 }
 
+/** A repeated update costs neither a signature check nor a row, an old one does not come back. Another name of the channel begins anew. */
+function isNewer(known: Bytes | null, message: MessageNamed<'channel_update'>): boolean {
+  const before = known === null ? null : decodeMessage(known);
+  if (before?.ok !== true || before.value.name !== 'channel_update') return true;
+  return before.value.shortChannelId !== message.shortChannelId || message.timestamp > before.value.timestamp;
+}
+
 /** A channel_update of the peer for one of our own channels: kept for the hints of our invoices. */
 export function peerUpdate(draft: Draft, peer: NodeId, message: MessageNamed<'channel_update'>): void {
   for (const channelId of draft.state.channels.keys()) {
     const seen = channelView(draft, channelId);
     if (!equal(seen.peer, peer)) continue;
     if (![seen.scid, seen.localAlias, seen.remoteAlias].includes(message.shortChannelId)) continue;
-    if (!verifyUpdate(message, peer)) return;
     const before = extrasOf(draft, channelId);
+    if (!isNewer(before.remoteUpdate, message) || !verifyUpdate(message, peer)) return;
     setExtras(draft, { ...before, remoteUpdate: encodeMessage(message) });
-    // lnd loses an update that comes before it has the channel in its graph. Its own update shows that it has: ours is told once more.
+    // Its own update shows that the peer has the channel in its graph: now it can take ours.
     if (before.remoteUpdate === null && seen.phase === 'normal') resendUpdate(draft, channelId);
     return;
   }

@@ -289,12 +289,9 @@ function rejected(failure: PartFailure): Payment['error'] {
   };
 }
 
-/** Time passed: payments that wait for nothing get their verdict. */
-export function tickPayments(draft: Draft): void {
-  for (const payment of draft.state.payments.values()) {
-    if (payment.status !== 'pending') continue;
-    advance(draft, payment.paymentHash);
-  }
+/** Time passed, or a channel can be used again: a payment that waits for nothing gets its verdict. */
+export function tickPayment(draft: Draft, hash: PaymentHash): void {
+  if (draft.state.payments.get(hash)?.status === 'pending') advance(draft, hash);
 }
 
 /** Payments that need no memory any more: finished, with nothing in flight. */

@@ -139,6 +139,7 @@ export function loadState(stored: StoredState, options: LoadOptions): Result<Nod
       cursor: cursorBlob === undefined ? [] : must('cursor', cursorCodec, cursorBlob),
       nextKeyIndex: keyIndex === undefined ? 0 : must('key_index', numberCodec, keyIndex),
       opening: bytesMap(),
+      untold: bytesMap(),
     });
   } catch (error) {
     if (error instanceof Damaged) return fail(error.failure);

@@ -11,8 +11,8 @@ import { channelView, type Draft, emit, log, newDraft, refuse, reply, setChannel
 import { forwardFailed, forwardFulfilled } from './forward.ts';
 import { incoming } from './incoming.ts';
 import { cancelInvoice, createInvoice, settleInvoice } from './invoices.ts';
-import { announced, extrasOf, policyProblem, refreshUpdate, resendUpdate } from './own-gossip.ts';
-import { partFailed, partFulfilled, payCommand, tickPayments } from './pay.ts';
+import { announced, extrasOf, nameUpdate, policyProblem, refreshUpdate, resendUpdate, tickUpdates } from './own-gossip.ts';
+import { partFailed, partFulfilled, payCommand, tickPayment } from './pay.ts';
 import { dial, linkDown, linkFailed, linkUp, malformed, message, newPeer, tickPeers } from './peers.ts';
 import { forgetChannel, forgetHtlc, tickInvoices } from './receive.ts';
 import type { NodeCommand, NodeEnv, NodeInput, NodeState, NodeStep } from './types.ts';
@@ -24,7 +24,7 @@ import { bumpCommand, newAddressCommand, sendCommand, sightUnconfirmed } from '.
  */
 export function step(state: NodeState, inputs: readonly NodeInput[], env: NodeEnv): NodeStep {
   const draft = newDraft(state, env);
-  for (const input of inputs) guarded(draft, input, () => handle(draft, input));
+  for (const input of inputs) take(draft, input);
   // Signing may raise nothing, but what it sends may complete a reply; new events are handled until there are none.
   for (let round = 0; draft.touched.size > 0; round++) {
     if (round > 1000) throw new Bug('a step does not come to an end');
@@ -47,15 +47,47 @@ export function step(state: NodeState, inputs: readonly NodeInput[], env: NodeEn
   return { state: draft.state, effects: draft.effects };
 }
 
+/** What one channel or one payment cannot bear must not keep the others from a block or from the time. */
+function take(draft: Draft, input: NodeInput): void {
+  switch (input.kind) {
+    case 'block':
+    case 'block_disconnected': {
+      // Not guarded as a whole: a block that is left out would never come again. Where the wallet cannot take it in the process ends.
+      const each = (channelId: ChannelId, run: () => void): void => guarded(draft, input, () => handled(draft, run), channelId);
+      if (input.kind === 'block') connect(draft, input, each);
+      else disconnectTip(draft, input, each);
+      guarded(draft, input, () => handled(draft, () => tickInvoices(draft)));
+      return;
+    }
+    case 'tick':
+      for (const part of [tickPeers, tickInvoices, tickUpdates]) guarded(draft, input, () => handled(draft, () => part(draft)));
+      advancePayments(draft);
+      for (const channelId of [...draft.state.channels.keys()])
+        guarded(draft, input, () => handled(draft, () => void feed(draft, channelId, { kind: 'tick' })), channelId);
+      return;
+    default:
+      guarded(draft, input, () => handle(draft, input));
+  }
+}
+
+function handled(draft: Draft, run: () => void): void {
+  run();
+  drain(draft);
+}
+
+function advancePayments(draft: Draft): void {
+  for (const hash of [...draft.state.payments.keys()]) guarded(draft, { kind: 'tick' }, () => tickPayment(draft, hash));
+}
+
 /** DESIGN: "A throw means a bug: the step leaves no trace, the peer is disconnected, the channel is frozen and reported." */
 function guarded(draft: Draft, input: NodeInput, run: () => void, channelId?: ChannelId): void {
-  const before = { state: draft.state, effects: draft.effects.length, touched: [...draft.touched] };
+  const before = { state: draft.state, effects: draft.effects.length, events: [...draft.events], touched: [...draft.touched] };
   try {
     run();
   } catch (error) {
     draft.state = before.state;
     draft.effects.length = before.effects;
-    draft.events.length = 0;
+    draft.events.splice(0, draft.events.length, ...before.events);
     draft.touched.clear();
     for (const id of before.touched) draft.touched.add(id);
     report(draft, input, error as Error, channelId);
@@ -75,7 +107,7 @@ function report(draft: Draft, input: NodeInput, error: Error, channelId?: Channe
   if (input.kind === 'command') emit(draft, { kind: 'reply', id: input.id, result: fail({ code: 'INTERNAL', message: error.message }) });
 }
 
-function handle(draft: Draft, input: NodeInput): void {
+function handle(draft: Draft, input: Exclude<NodeInput, { readonly kind: 'block' | 'block_disconnected' | 'tick' }>): void {
   switch (input.kind) {
     case 'link_up':
       linkUp(draft, input);
@@ -92,33 +124,16 @@ function handle(draft: Draft, input: NodeInput): void {
     case 'malformed_message':
       malformed(draft, input);
       break;
-    case 'block':
-      connect(draft, input);
-      tickInvoices(draft);
-      break;
-    case 'block_disconnected':
-      disconnectTip(draft, input);
-      break;
     case 'unconfirmed':
       sightUnconfirmed(draft, input.tx);
       break;
     case 'command':
       command(draft, input.id, input.command);
       break;
-    case 'tick':
-      tick(draft);
-      break;
     default:
       assertNever(input, 'node input');
   }
   drain(draft);
-}
-
-function tick(draft: Draft): void {
-  tickPeers(draft);
-  tickInvoices(draft);
-  tickPayments(draft);
-  for (const channelId of [...draft.state.channels.keys()]) feed(draft, channelId, { kind: 'tick' });
 }
 
 /** Handles what channels raised, in order, inside of the same step. */
@@ -150,12 +165,12 @@ function event(draft: Draft, channelId: ChannelId, raised: ChannelEvent): void {
       return;
     case 'ready':
     case 'scid_changed':
-      if (channelView(draft, channelId).phase === 'normal') refreshUpdate(draft, channelId);
-      tickPayments(draft);
+      if (channelView(draft, channelId).phase === 'normal') nameUpdate(draft, channelId);
+      advancePayments(draft);
       return;
     case 'established':
       if (channelView(draft, channelId).phase === 'normal') resendUpdate(draft, channelId);
-      tickPayments(draft);
+      advancePayments(draft);
       return;
     case 'announced':
       announced(draft, channelId, raised.announcement);

@@ -275,6 +275,8 @@ export interface NodeState {
   readonly nextKeyIndex: number;
   /** Session only: whose command each channel under its temporary id answers. */
   readonly opening: BytesMap<ChannelId, CommandId>;
+  /** Session only: new channels whose update the peer shall hear when it has told its own, and since when. */
+  readonly untold: BytesMap<ChannelId, UnixTime>;
 }
 
 export interface BlockInput {

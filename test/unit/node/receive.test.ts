@@ -43,7 +43,11 @@ function send(part: { readonly world: World; readonly alice: TestNode; readonly 
     ...(say.secret == null ? {} : { paymentData: { paymentSecret: say.secret, totalMsat: msat(say.total ?? say.amount) } }),
     ...(say.keysend === undefined ? {} : { keysendPreimage: say.keysend }),
   });
-  const onion = buildOnion({ sessionKey: sha256(utf8(`session ${sessions++}`)), hops: [{ nodeId: bob.nodeId, payload }], associatedData: hash });
+  const onion = buildOnion({
+    sessionKey: sha256(utf8(`session ${sessions++}`)),
+    hops: [{ nodeId: bob.nodeId, payload }],
+    associatedData: hash,
+  });
   if (!onion.ok) throw new Error('no onion');
   const draft = newDraft(alice.state, alice.fullEnv());
   const added = feed(draft, seen.channelId, {
