@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { type Bench, inTurns, median, pairedRatio, quantile } from './harness.ts';
 import { makeInvoices } from './invoices.ts';
 
-export const LNKIT = fileURLToPath(new URL('../../bin/lnkit.js', import.meta.url));
+const LNKIT = fileURLToPath(new URL('../../bin/lnkit.js', import.meta.url));
 const BUILT = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 
 /** Whole processes, from the start of `node` to its end, in turns with `node -e 0` of the same node. */
@@ -26,19 +26,19 @@ export const bench: Bench = {
           '--help': { words: ['--help'], shows: 'decode' },
         }).filter(([name]) => name === (only('command') ?? name)),
       );
-      const runners = [...cases].map(([name, { words, shows }]) => [name, () => wallMs([LNKIT, ...words], { home, shows })] as const);
-      const all = { node: () => wallMs(['-e', '0'], { home, shows: '' }), ...Object.fromEntries(runners) };
-      // Twice: the first run fills the compile cache, the second reads it for the first time.
-      await inTurns(2, all);
+      const node = (): number => wallMs(['-e', '0'], { home, shows: '' });
       const rounds = runs(31);
-      const samples = (await inTurns(rounds, all)) as { readonly [name: string]: readonly number[] };
-      const base = samples['node'] as readonly number[];
-      report({ metric: 'p50_ms', value: median(base), unit: 'ms', n: rounds, command: 'node -e 0' });
-      for (const name of cases.keys()) {
-        const own = samples[name] as readonly number[];
-        report({ metric: 'ratio', value: pairedRatio(own, base), unit: 'x', n: rounds, command: name });
-        report({ metric: 'p50_ms', value: median(own), unit: 'ms', n: rounds, command: name });
+      const base: number[] = [];
+      for (const [command, { words, shows }] of cases) {
+        const pair = { node, command: () => wallMs([LNKIT, ...words], { home, shows }) };
+        // Twice before it counts: the first run fills the compile cache, the second reads it for the first time.
+        await inTurns(2, pair);
+        const samples = await inTurns(rounds, pair);
+        report({ metric: 'ratio', value: pairedRatio(samples.command, samples.node), unit: 'x', n: rounds, command });
+        report({ metric: 'p50_ms', value: median(samples.command), unit: 'ms', n: rounds, command });
+        base.push(...samples.node);
       }
+      report({ metric: 'p50_ms', value: median(base), unit: 'ms', n: base.length, command: 'node -e 0' });
       note(`node -e 0: fastest ${quantile(base, 0).toFixed(1)} ms, slowest ${quantile(base, 1).toFixed(1)} ms`);
     } finally {
       rmSync(home, { recursive: true, force: true });
