@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { useLab } from './harness/lab.ts';
 import { eventually } from './harness/poll.ts';
-import { channelAt, channels, fund, invoice, openToLnd, openToLnkit, pay } from './moves.ts';
+import { call, channelAt, channels, fund, invoice, openToLnd, openToLnkit, pay, waitForState } from './moves.ts';
 
 const FEE = { base: 2_000, ppm: 500 };
 const feeOf = (amountMsat: number): number => FEE.base + Math.floor((amountMsat * FEE.ppm) / 1_000_000);
@@ -109,6 +109,26 @@ test('lnkit refuses to forward for too little fee or time, and its failure says 
   expect((await attempt(hasty)).failure).toMatchObject({ code: 'INCORRECT_CLTV_EXPIRY', failure_source_index: 1, channel_update: asked });
   const nowhere = { ...found, hops: [first, { ...last, chan_id: '16000000000000000' }] };
   expect((await attempt(nowhere)).failure).toMatchObject({ code: 'UNKNOWN_NEXT_PEER', failure_source_index: 1 });
+  await alice.client.resetMissionControl();
+});
+
+test('lnkit is killed with a payment half way through it, and passes the preimage on when it is back', async () => {
+  const { alice, bob, carol, left, right } = lab();
+  for (const outcome of ['settled', 'cancelled'] as const) {
+    const preimage = randomBytes(32);
+    const { bolt11, paymentHash } = await bob.client.addHoldInvoice(hashOf(preimage), { amountMsat: 15_000_000 });
+    const paying = alice.client.sendPayment(bolt11, { timeoutSeconds: 120 });
+    await eventually('bob to hold it', async () => (await bob.client.lookupInvoice(paymentHash)).state === 'ACCEPTED');
+    await carol.killDaemon();
+    // While lnkit is down bob decides; lnkit learns of it from the channel's reestablishment alone.
+    if (outcome === 'settled') await bob.client.settleInvoice(preimage.toString('hex'));
+    else await bob.client.cancelInvoice(paymentHash);
+    await carol.startDaemon();
+    const expected = outcome === 'settled' ? { status: 'SUCCEEDED', payment_preimage: preimage.toString('hex') } : { status: 'FAILED' };
+    expect(await paying).toMatchObject(expected);
+    for (const channel of [left, right]) await waitForState(carol, channel, 'at rest', (found) => found.usable && found.htlcs.length === 0);
+    await Promise.all([alice.waitForChannel(left), bob.waitForChannel(right)]);
+  }
 });
 
 test('more than lnkit has on the way out fails at lnkit with temporary_channel_failure', async () => {
@@ -163,4 +183,32 @@ test('lnkit pays over an lnd to another lnkit whose channel only its invoice nam
     node_id: alice.nodeId,
     reason: expect.stringMatching(/unknown_next_peer|temporary_channel_failure/),
   });
+});
+
+test('lnkit pays over a channel between two lnds that gossip taught it, and pays the fee that lnd tells it in a failure', async () => {
+  const { lab: network, alice, bob, carol, right } = lab();
+  await alice.client.connectPeer(bob.address);
+  const far = await alice.openActiveChannel({ peer: bob.nodeId, amountSat: 2_000_000 });
+  await network.shareEdge(far, [alice, bob]);
+  await eventually(
+    'lnkit to hear of the channel',
+    async () => (await call<{ graph: { channels: number } }>(carol, 'status')).graph.channels === 3,
+  );
+  await carol.ok('channel', 'list');
+  const direct = `${right.txid}:${right.index}`;
+  const over = async (amountMsat: number): Promise<Awaited<ReturnType<typeof pay>>> => {
+    return pay(carol, (await bob.client.addInvoice({ amountMsat })).bolt11, '--exclude', direct);
+  };
+  const first = await eventually('a route by gossip', async () => {
+    const paid = await over(50_000_000);
+    return paid.status === 'settled' ? paid : undefined;
+  });
+  expect(first).toMatchObject({ fee_msat: 1_000 + 50 });
+  expect(first.parts.at(-1)?.hops).toHaveLength(2);
+  await alice.client.updateChannelPolicy({ baseFeeMsat: 7_000, feeRatePpm: 1, timeLockDelta: 100, channel: far });
+  const dearer = await over(50_000_000);
+  expect(dearer).toMatchObject({ exitCode: 0, status: 'settled', fee_msat: 7_000 + 50 });
+  const split = await pay(carol, (await bob.client.addInvoice({ amountMsat: 2_600_000_000 })).bolt11);
+  expect(split).toMatchObject({ exitCode: 0, status: 'settled' });
+  expect(new Set(split.parts.filter((part) => part.status !== 'failed').map((part) => part.hops.length))).toEqual(new Set([1, 2]));
 });
