@@ -19,7 +19,10 @@ async function main(): Promise<void> {
   await Promise.all([
     build({ ...common, entryPoints: { cli: 'src/app/cli.ts', ...entries(ALONE) }, splitting: false }),
     build({ ...common, entryPoints: entries(names.filter((name) => !ALONE.includes(name))), splitting: true }),
-  ]);
+  ]).catch((error: unknown) => {
+    rmSync(fresh, { recursive: true, force: true });
+    throw error;
+  });
   replaceDist(fresh);
   await writeManifest();
   process.stderr.write(`built ${commands.length} commands in ${Math.round(performance.now() - started)} ms\n`);
