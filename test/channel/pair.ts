@@ -131,6 +131,8 @@ export class Pair {
   height: Height = START;
   /** Called for each effect before it takes place. */
   onEffect: ((end: End, effect: ChannelEffect) => void) | null = null;
+  /** Only this side sees blocks, until it is null again. */
+  onlyTo: Name | null = null;
   #commands = 0;
 
   constructor(options: PairOptions = {}) {
@@ -336,14 +338,22 @@ export class Pair {
     for (let i = 0; i <= more; i++) {
       this.height = height(this.height + 1);
       this.blocks.push({ height: this.height, txs: i === 0 ? txs : [] });
-      for (const name of ['alice', 'bob'] as const) this.#connectBlock(this.ends[name], i === 0 ? txs : []);
+      for (const name of ['alice', 'bob'] as const) this.#connectBlock(this.ends[name], this.height, i === 0 ? txs : []);
       if (this.alice.connected) this.settle();
     }
     return this;
   }
 
-  #connectBlock(end: End, txs: readonly Tx[]): void {
-    end.env = { ...end.env, height: this.height };
+  /** The blocks from the one with this place in the chain on, once more: for a side that has not seen them. */
+  replay(from: number): this {
+    for (const block of this.blocks.slice(from))
+      for (const name of ['alice', 'bob'] as const) this.#connectBlock(this.ends[name], block.height, block.txs);
+    return this;
+  }
+
+  #connectBlock(end: End, at: Height, txs: readonly Tx[]): void {
+    if (this.onlyTo !== null && this.onlyTo !== end.name) return;
+    end.env = { ...end.env, height: at };
     if (end.channel === null) return;
     const { outpoints } = watches(end.channel);
     const matches = txs
@@ -351,7 +361,7 @@ export class Pair {
       .filter(({ tx }) =>
         outpoints.some((outpoint) => equal(outpoint.txid, txId(tx)) || tx.inputs.some(({ prevout }) => equalOutPoint(prevout, outpoint))),
       );
-    this.feed(end.name, { kind: 'block', height: this.height, hash: HASH, matches });
+    this.feed(end.name, { kind: 'block', height: at, hash: HASH, matches });
   }
 
   /** The last block never was. */

@@ -3,16 +3,17 @@ import { equal } from '../../base/bytes.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
 import { blocks } from '../../base/units.ts';
 import { txId } from '../../bitcoin/tx.ts';
-import { hasBit, supports } from '../wire/features.ts';
+import { hasBit } from '../wire/features.ts';
 import type { Message, MessageNamed } from '../wire/message.ts';
 import { buildLocal, buildRemote, signRemote } from './commit.ts';
 import { errorMessage, fault } from './faults.ts';
 import { perCommitmentPoint } from './keys.ts';
-import { feerateProblem, LARGE_CHANNEL } from './limits.ts';
+import { feerateProblem } from './limits.ts';
 import {
   announce,
   announceFlag,
   announcementProblem,
+  capacityProblem,
   channelTypeProblem,
   firstCommitmentProblem,
   firstCommitments,
@@ -90,10 +91,8 @@ function openProblem(request: AcceptRequest, local: ChannelParams['local'], env:
     trustedForZeroConf: request.trustedForZeroConf,
   });
   if (type !== null) return type;
-  if (open.fundingSatoshis < env.limits.minFundingSat)
-    return `funding_satoshis ${open.fundingSatoshis} is below ${env.limits.minFundingSat}`;
-  if (open.fundingSatoshis >= LARGE_CHANNEL && !supports(request.features, 'option_support_large_channel'))
-    return 'funding_satoshis needs option_support_large_channel';
+  const size = capacityProblem(open.fundingSatoshis, request.features, env);
+  if (size !== null) return size.message;
   const feerate = feerateProblem(open.feeratePerKw, env);
   if (feerate !== null) return feerate;
   const problem = announcementProblem(open, local, open.fundingSatoshis, env);

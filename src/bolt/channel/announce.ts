@@ -116,11 +116,15 @@ export function receiveAnnouncementSignatures(
   const { params } = channel.durable;
   if (!params.isPublic) return fault('bad_announcement', 'announcement_signatures for an unannounced channel');
   const scid = realScid(params, active);
-  // BOLT 7: "If the short_channel_id doesn't match one of its funding transactions: SHOULD send a warning."
-  if (scid !== null && scid !== message.shortChannelId)
-    return handled(channel, [send(warningMessage(params.channelId, 'short_channel_id is not the one of the funding transaction'))]);
-  if (!signedBy(params, message, env)) return fault('bad_announcement', 'a signature of the announcement is invalid');
+  const isSigned = signedBy(params, message, env);
   const remote = { scid: message.shortChannelId, nodeSignature: message.nodeSignature, bitcoinSignature: message.bitcoinSignature };
+  // BOLT 7: "If the short_channel_id doesn't match one of its funding transactions: SHOULD send a warning." Valid ones are kept all the same:
+  // the peer may have seen a reorganization that we have yet to see.
+  if (scid !== null && scid !== message.shortChannelId) {
+    const early = isSigned ? withPhase(channel, { ...active, announcement: { remote, announced: false } }) : channel;
+    return handled(early, [send(warningMessage(params.channelId, 'short_channel_id is not the one of the funding transaction'))]);
+  }
+  if (!isSigned) return fault('bad_announcement', 'a signature of the announcement is invalid');
   const next = withPhase(channel, { ...active, announcement: { ...active.announcement, remote } });
   // BOLT 7: "If it receives announcement_signatures for the funding transaction: MUST respond with its own".
   const step = andThen(repeatAnnouncement(next, env), (answered) => complete(answered, env));

@@ -10,7 +10,7 @@ import { maybeAnnounce, receiveAnnouncementSignatures } from './announce.ts';
 import { canSign, receiveCommit, receiveRevoke, sendCommit } from './commit.ts';
 import { errorMessage, FAULTS, type Fault, fault, warningMessage } from './faults.ts';
 import { forceClose, goOffline, localCommitmentTx, loseData, receiveError, requestForceClose } from './force-close.ts';
-import { receiveClosingSigned } from './negotiate.ts';
+import { bestClosing, receiveClosingSigned } from './negotiate.ts';
 import {
   addHtlc,
   checkFee,
@@ -329,6 +329,7 @@ export function publishable(channel: Channel, env: Env): readonly { readonly tx:
   const { phase, params } = channel.durable;
   if (!isLive(phase)) return [];
   const wanted: { readonly tx: Tx; readonly label: TxLabel }[] = [];
+  if (phase.kind === 'closing' && phase.how === 'never_funded') return wanted;
   if (phase.funding.tx !== null && phase.funding.confirmed === null) wanted.push({ tx: phase.funding.tx, label: 'funding' });
   const spend = phase.kind === 'closing' ? phase.spend : null;
   if (spend !== null && spend.height !== null) {
@@ -338,13 +339,11 @@ export function publishable(channel: Channel, env: Env): readonly { readonly tx:
   if (spend !== null) wanted.push({ tx: spend.tx, label: spend.owner === 'both' ? 'closing' : 'commitment' });
   else if (phase.kind === 'closing' && phase.how === 'local_force')
     wanted.push({ tx: localCommitmentTx(params, phase, env), label: 'commitment' });
-  else if (phase.closingTxs.length > 0) wanted.push({ tx: best(phase.closingTxs), label: 'closing' });
+  else {
+    const closing = bestClosing(phase.closingTxs, env);
+    if (closing !== null) wanted.push({ tx: closing.tx, label: 'closing' });
+  }
   return wanted;
-}
-
-/** Of conflicting closing transactions, the one that pays most: it is what replaces the others. */
-function best(closingTxs: Active['closingTxs']): Tx {
-  return closingTxs.reduce((most, closing) => (closing.fee >= most.fee ? closing : most)).tx;
 }
 
 export { channelCodec } from './codec.ts';

@@ -12,7 +12,7 @@ import { commitmentKeys, perCommitmentPoint, perCommitmentSecret } from './keys.
 import { overDustExposure } from './limits.ts';
 import { type Active, type Channel, type ChannelParams, type Commitments, commitmentParams, type LiveHtlc, withPhase } from './state.ts';
 import { signCommitment, signHtlcs, verifyCommitmentSignature, verifyHtlcSignatures } from './transactions.ts';
-import { type Handled, handled, raise, send, stepTo } from './turn.ts';
+import { type Handled, handled, isReady, raise, send, stepTo } from './turn.ts';
 import type { ChannelEffect, ChannelFact, ChannelStep, Env } from './types.ts';
 import { advance, type CommitmentView, snapshot, specFor, wouldChange } from './update.ts';
 
@@ -84,6 +84,8 @@ export function sendCommit(channel: Channel, active: Active, env: Env): ChannelS
 export function receiveCommit(channel: Channel, active: Active, message: MessageNamed<'commitment_signed'>, env: Env): Handled {
   const { params } = channel.durable;
   const { commitments } = active;
+  // Nothing can have been proposed; and a channel that has a second commitment is not forgotten where its funding never confirms.
+  if (!isReady(active)) return fault('unexpected_message', 'commitment_signed before channel_ready');
   const common = commitmentParams(params, 'local');
   // BOLT 2: "MUST ignore commitment_signed where funding_txid does not match the current funding transaction" (of a batch).
   const { fundingTxid } = message.tlvs;

@@ -50,6 +50,8 @@ export const FAULTS = {
   reestablish_mismatch: 'force_close',
   /** The peer lost states: it is given the time to say so itself by an `error`. */
   peer_is_behind: 'error',
+  /** The peer claims that we lost states, and does not prove it. */
+  peer_is_ahead: 'error',
 } as const satisfies { readonly [name: string]: FaultAction };
 
 export type FaultName = keyof typeof FAULTS;

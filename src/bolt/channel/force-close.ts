@@ -5,6 +5,7 @@ import { printable } from '../wire/setup.ts';
 import { buildLocal, nextDeadline } from './commit.ts';
 import { errorMessage } from './faults.ts';
 import { FULFILLED_MARGIN, OFFERED_GRACE } from './limits.ts';
+import { bestClosing } from './negotiate.ts';
 import {
   type Active,
   type Channel,
@@ -96,7 +97,7 @@ export function requestForceClose(channel: Channel, input: Extract<ChannelInput,
 /** BOLT 1: an `error` fails the channel; one that has agreed on a closing transaction has that instead. */
 export function receiveError(channel: Channel, active: Active, message: MessageNamed<'error'>, env: Env): ChannelStep {
   const text = printable(message.data).slice(0, 500);
-  if (active.closingTxs.length > 0) return stepTo(channel, [note('error_from_peer', { text })]);
+  if (bestClosing(active.closingTxs, env) !== null) return stepTo(channel, [note('error_from_peer', { text })]);
   const silent = withSession(channel, { link: 'disconnected' });
   const step = forceClose(silent, active, `error from the peer: ${text}`, env);
   return stepTo(step.channel, [note('error_from_peer', { text }), ...step.effects, { kind: 'disconnect', why: 'error from the peer' }]);

@@ -16,7 +16,7 @@ import {
   verifyClosing,
 } from './closing.ts';
 import { fault, warningMessage } from './faults.ts';
-import { type Active, type Channel, type ChannelParams, type Negotiation, withPhase, withSession } from './state.ts';
+import { type Active, type Channel, type ChannelParams, type ClosingTx, type Negotiation, withPhase, withSession } from './state.ts';
 import { type Handled, handled, raise, send, stepTo } from './turn.ts';
 import type { ChannelEffect, ChannelStep, Env } from './types.ts';
 import { isQuiet } from './update.ts';
@@ -40,15 +40,42 @@ export function closingShares(params: ChannelParams, active: Active): { readonly
   };
 }
 
-/** A closing transaction with both signatures: published, and kept until one is buried. */
-export function addClosingTx(channel: Channel, active: Active, closing: { readonly tx: Tx; readonly fee: Sat }): ChannelStep {
+/** So many closing transactions are kept: a peer may replace its own without end. */
+const CLOSING_TXS_KEPT = 4;
+
+/** A closing transaction with both signatures: published, and kept while it is among the best. */
+export function addClosingTx(channel: Channel, active: Active, closing: ClosingTx, env: Env): ChannelStep {
   const txid = txId(closing.tx);
   if (active.closingTxs.some(({ tx }) => equal(txId(tx), txid))) return stepTo(withPhase(channel, active));
-  const next = withPhase(channel, { ...active, closingTxs: [...active.closingTxs, closing] });
+  const all = [...active.closingTxs, closing];
+  const dropped = all.length > CLOSING_TXS_KEPT ? (all.find((each) => !isMinable(each, env)) ?? cheapest(all)) : null;
+  const next = withPhase(channel, { ...active, closingTxs: all.filter((each) => each !== dropped) });
   const effects: ChannelEffect[] = [{ kind: 'publish', tx: closing.tx, label: 'closing' }];
   if (active.closingTxs.length === 0) effects.push(raise({ kind: 'closing', how: 'cooperative', why: 'both sides agreed' }));
   return stepTo(next, effects);
 }
+
+const cheapest = (closings: readonly ClosingTx[]): ClosingTx | undefined =>
+  closings.reduce<ClosingTx | undefined>((least, each) => (least === undefined || each.fee < least.fee ? each : least), undefined);
+
+/**
+ * Of conflicting closing transactions, the one that pays most: it is what replaces the others. A peer chooses lock time and fee of its own
+ * (BOLT 2, closing_complete), and may choose them so that nobody takes the transaction: one that could not stand in the next block is none.
+ */
+export function bestClosing(closings: readonly ClosingTx[], env: Env): ClosingTx | null {
+  const minable = closings.filter((closing) => isMinable(closing, env));
+  return minable.reduce<ClosingTx | null>((most, closing) => (most === null || closing.fee >= most.fee ? closing : most), null);
+}
+
+/** Final, and relayed. */
+function isMinable({ tx }: ClosingTx, env: Env): boolean {
+  const now = tx.locktime < LOCKTIME_IS_TIME ? env.height : env.now;
+  const isFinal = tx.locktime <= now || tx.inputs.every(({ sequence }) => sequence === 0xffffffff);
+  return isFinal && !tx.outputs.some(({ amount, script }) => isDust(amount, script));
+}
+
+/** Consensus: a lock time from here on is a time. */
+const LOCKTIME_IS_TIME = 500_000_000;
 
 /** The feerate of our closing transaction: the user's, else what confirms within some blocks. */
 export const closingFeerate = (active: Active, env: Env): FeeratePerKw =>
@@ -230,6 +257,6 @@ function agree(
   const local = signClosing(tx, input, env.keys.channelSecrets(params.keyIndex).fundingKey);
   const complete = completeClosing(tx, input, { local, remote: agreed.signature });
   const answer = negotiation.sentFee === fee ? [] : [send(closingSigned(params, tx, fee, negotiation, env))];
-  const step = addClosingTx(withSession(channel, { negotiation: { ...negotiation, sentFee: fee } }), active, { tx: complete, fee });
+  const step = addClosingTx(withSession(channel, { negotiation: { ...negotiation, sentFee: fee } }), active, { tx: complete, fee }, env);
   return handled(step.channel, [...answer, ...step.effects]);
 }

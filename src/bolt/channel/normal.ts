@@ -14,7 +14,7 @@ import { addRules, brokenByAmount, brokenByFeerate, CLTV_EXPIRY_LIMIT, feeratePr
 import { type Active, type Channel, type ChannelParams, type Commitments, type LiveHtlc, type Removal, withPhase } from './state.ts';
 import { type Handled, handled, isReady, isUsable, raise, replyFail, replyOk, send, stepTo } from './turn.ts';
 import type { ChannelEffect, ChannelInput, ChannelRefusal, ChannelStep, Env } from './types.ts';
-import { findHtlc, STAGE, withFee, withHtlc } from './update.ts';
+import { findHtlc, isQuiet, STAGE, withFee, withHtlc } from './update.ts';
 
 type InputNamed<K extends ChannelInput['kind']> = Extract<ChannelInput, { readonly kind: K }>;
 
@@ -87,9 +87,16 @@ export function receiveFulfill(channel: Channel, active: Active, message: Messag
   return handled(next, entry.preimage === null ? [told] : []);
 }
 
+/**
+ * BOLT 4 has nodes return 292 bytes. Of a reason that is far longer nobody can read anything, and it would be stored at every commitment,
+ * for each of 483 HTLCs: this much is kept, and passed on as unreadable as it came.
+ */
+const MAX_REASON = 4096;
+
 export function receiveFail(channel: Channel, active: Active, message: MessageNamed<'update_fail_htlc'>): Handled {
   const attributionData = attributionBytes(message.tlvs.attributionData);
-  return receiveFailure(channel, active, message.id, { kind: 'fail', reason: message.reason, attributionData });
+  const reason = message.reason.length > MAX_REASON ? message.reason.slice(0, MAX_REASON) : message.reason;
+  return receiveFailure(channel, active, message.id, { kind: 'fail', reason, attributionData });
 }
 
 export function receiveFailMalformed(channel: Channel, active: Active, message: MessageNamed<'update_fail_malformed_htlc'>): Handled {
@@ -110,6 +117,9 @@ export function receiveFee(channel: Channel, active: Active, message: MessageNam
   const { params } = channel.durable;
   if (!isReady(active)) return fault('unexpected_message', 'update_fee before channel_ready');
   if (params.isFunder) return fault('update_fee_by_fundee', 'update_fee from the side that does not pay the fee');
+  // BOLT 2: "if no HTLCs remain in either commitment transaction [...]: MUST NOT send any update message after that point."
+  if (active.shutdown.sent && active.shutdown.remote !== null && isQuiet(active.commitments))
+    return fault('update_after_shutdown', 'update_fee when there is nothing left but to close');
   const problem = feerateProblem(message.feeratePerKw, env);
   if (problem !== null) return fault('update_fee_range', problem);
   const broken = brokenByFeerate(params, active.commitments, message.feeratePerKw, 'offered');

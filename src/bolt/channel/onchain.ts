@@ -55,10 +55,17 @@ function matched(channel: Channel, match: ChainMatch, height: Height, env: Env):
   const outpoint = params.fundingOutpoint;
   let step = stepTo(channel);
   if (phase.funding.confirmed === null && equal(txId(match.tx), outpoint.txid)) step = fundingConfirmed(channel, match, height);
-  if (match.tx.inputs.some(({ prevout }) => equalOutPoint(prevout, outpoint)))
-    return andThen(step, (next) => fundingSpent(next, match.tx, height, env));
+  if (spends(match.tx, outpoint)) return andThen(step, (next) => fundingSpent(next, match.tx, height, env));
+  if (fundingInputs(phase).some((prevout) => spends(match.tx, prevout)) && !equal(txId(match.tx), outpoint.txid))
+    return doubleSpent(channel, match.tx, height);
   return andThen(step, (next) => outputsSpent(next, match.tx, height));
 }
+
+const spends = (tx: Tx, outpoint: OutPoint): boolean => tx.inputs.some(({ prevout }) => equalOutPoint(prevout, outpoint));
+
+/** What the funding transaction spends, where it is ours and in no block. */
+const fundingInputs = ({ funding }: Active | Closing): readonly OutPoint[] =>
+  funding.tx === null || funding.confirmed !== null ? [] : funding.tx.inputs.map(({ prevout }) => prevout);
 
 // --- the funding transaction
 
@@ -81,8 +88,24 @@ function fundingConfirmed(channel: Channel, { tx, txIndex }: ChainMatch, height:
   // After a reorganization it may stand elsewhere; then what was signed for the announcement is void.
   const isVoid = remote !== null && remote.scid !== scid;
   const announcement = isVoid ? { remote: null, announced: false } : phase.announcement;
-  const moved = isVoid ? withSession(channel, { announcementSent: false }) : channel;
+  // What was sent before was for another place in the chain.
+  const moved = channel.session.announcementSent ? withSession(channel, { announcementSent: false }) : channel;
   return stepTo(withPhase(moved, { ...next, announcement }), [raise({ kind: 'scid_changed', scid })]);
+}
+
+/**
+ * An input of our funding transaction is spent otherwise: the channel was never funded. It ends when that is buried; where a reorganization
+ * takes the other spend away before, it is closed by our commitment (`disconnectBlock`).
+ */
+function doubleSpent(channel: Channel, tx: Tx, height: Height): ChannelStep {
+  const { phase } = channel.durable;
+  // A commitment that is outdated stays so: nothing may lead to its publication.
+  if (!isLive(phase) || (phase.kind === 'closing' && phase.how === 'data_loss')) return stepTo(channel);
+  const why = 'an input of the funding transaction was spent by another transaction';
+  const spend: FundingSpend = { tx, owner: 'both', height, outputs: [], settledOthers: false };
+  const wasTold = phase.kind === 'closing' && phase.how === 'never_funded';
+  const next = withPhase(channel, { ...phase, kind: 'closing', how: 'never_funded', why, spend });
+  return stepTo(next, wasTold ? [] : [raise({ kind: 'closing', how: 'never_funded', why }), note('funding_double_spent', { height })]);
 }
 
 /** Buried, or never seen: BOLT 2, the fundee "SHOULD forget the channel if it does not see the correct funding transaction after 2016 blocks". */
@@ -248,6 +271,11 @@ function tellOthers(channel: Channel): ChannelStep {
   // Of a commitment that we cannot build it is not known which HTLCs it holds.
   if (phase.how === 'revoked' || phase.how === 'data_loss') return stepTo(channel);
   const told = withPhase(channel, { ...phase, spend: { ...spend, settledOthers: true } });
+  if (phase.how === 'never_funded')
+    return stepTo(
+      told,
+      phase.commitments.htlcs.flatMap((entry) => lostEffects(entry, true)),
+    );
   if (spend.owner === 'both') return stepTo(told);
   const standing = new Set(snapshot(phase.commitments, viewOf(phase, spend), params.isFunder).htlcs);
   const effects: ChannelEffect[] = [];
@@ -339,6 +367,8 @@ export function disconnectBlock(channel: Channel, height: Height): ChannelStep {
     );
     if (gone || outputs.some((output, i) => output !== spend.outputs[i]))
       next = { ...next, spend: { ...spend, height: gone ? null : spend.height, outputs } };
+    // What had taken the funding transaction's place is gone, and the peer was told that the channel closes.
+    if (gone && next.how === 'never_funded') next = { ...next, how: 'local_force', spend: null };
   }
   return stepTo(next === phase ? session : withPhase(session, next), effects);
 }
@@ -349,7 +379,7 @@ export function disconnectBlock(channel: Channel, height: Height): ChannelStep {
 export function watchedOutpoints(channel: Channel): readonly OutPoint[] {
   const { phase, params } = channel.durable;
   if (!isLive(phase) || params.fundingOutpoint === null) return [];
-  const watched: OutPoint[] = [params.fundingOutpoint];
+  const watched: OutPoint[] = [params.fundingOutpoint, ...fundingInputs(phase)];
   if (phase.kind === 'closing' && phase.spend !== null) {
     const txid = txId(phase.spend.tx);
     for (const { vout } of phase.spend.outputs) watched.push({ txid, vout });

@@ -11,11 +11,12 @@ import { isShutdownScript } from './closing.ts';
 import { buildLocal, buildRemote, signRemote } from './commit.ts';
 import { errorMessage, fault } from './faults.ts';
 import { perCommitmentPoint } from './keys.ts';
-import { feerateProblem, LARGE_CHANNEL } from './limits.ts';
+import { feerateProblem } from './limits.ts';
 import {
   announce,
   announceFlag,
   announcementProblem,
+  capacityProblem,
   channelTypeProblem,
   firstCommitmentProblem,
   firstCommitments,
@@ -101,10 +102,8 @@ function refusalOf(request: OpenRequest, params: ChannelParams, env: Env): Chann
   const policy = (rule: string, message: string): ChannelRefusal => ({ code: 'POLICY', rule, message });
   const usage = (rule: string, message: string): ChannelRefusal => ({ code: 'USAGE', rule, message });
   const { capacity, features } = request;
-  if (capacity < env.limits.minFundingSat) return policy('funding_satoshis', `${capacity} sat is below ${env.limits.minFundingSat}`);
-  // BOLT 2: "if both nodes advertised option_support_large_channel: MAY set funding_satoshis greater than or equal to 2^24 satoshi"
-  if (capacity >= LARGE_CHANNEL && !supports(features, 'option_support_large_channel'))
-    return policy('option_support_large_channel', 'the peer takes no channel of 2^24 sat or more');
+  const size = capacityProblem(capacity, features, env);
+  if (size !== null) return policy(size.rule, size.message);
   if (request.scidAlias && request.isPublic) return usage('option_scid_alias', 'option_scid_alias is for unannounced channels');
   const type = channelTypeProblem(params.channelType, {
     isPublic: request.isPublic,

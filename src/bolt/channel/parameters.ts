@@ -3,6 +3,7 @@ import type { Bytes } from '../../base/bytes.ts';
 import type { OutPoint, ShortChannelId, TxId } from '../../base/ids.ts';
 import { shortChannelId } from '../../base/ids.ts';
 import { type Blocks, blocks, type FeeratePerKw, type Msat, msat, type Sat, sat, satToMsat } from '../../base/units.ts';
+import { MAX_MONEY } from '../../bitcoin/amount.ts';
 import { secp } from '../../crypto/ec.ts';
 import { emptyShaChain } from '../../crypto/shachain.ts';
 import { channelType, decodeChannelType, type FeatureName, supports } from '../wire/features.ts';
@@ -10,7 +11,7 @@ import type { MessageNamed } from '../wire/message.ts';
 import { isShutdownScript } from './closing.ts';
 import { type CommitmentFormat, funderCost } from './commitment.ts';
 import { basepoints } from './keys.ts';
-import { MAX_ACCEPTED_HTLCS, MAX_DUST_LIMIT, MIN_DUST_LIMIT, reserveFor } from './limits.ts';
+import { LARGE_CHANNEL, MAX_ACCEPTED_HTLCS, MAX_DUST_LIMIT, MIN_DUST_LIMIT, reserveFor } from './limits.ts';
 import type { Active, ChannelParams, Commitments, Funding, SideParams } from './state.ts';
 import type { Env } from './types.ts';
 import { STAGE } from './update.ts';
@@ -95,6 +96,17 @@ export function announcementProblem(message: Announcement, ours: SideParams, cap
   if (message.htlcMinimumMsat * 10n > satToMsat(capacity)) return `htlc_minimum_msat ${message.htlcMinimumMsat} is too large`;
   if (message.maxHtlcValueInFlightMsat * 20n < satToMsat(capacity))
     return `max_htlc_value_in_flight_msat ${message.maxHtlcValueInFlightMsat} is too small`;
+  return null;
+}
+
+/** Why a channel cannot be of this size, or null. */
+export function capacityProblem(capacity: Sat, features: Bytes, env: Env): { readonly rule: string; readonly message: string } | null {
+  const { minFundingSat } = env.limits;
+  if (capacity < minFundingSat) return { rule: 'funding_satoshis', message: `funding_satoshis ${capacity} is below ${minFundingSat}` };
+  if (capacity > MAX_MONEY) return { rule: 'funding_satoshis', message: `funding_satoshis ${capacity} is more than there will ever be` };
+  // BOLT 2: "if both nodes advertised option_support_large_channel: MAY set funding_satoshis greater than or equal to 2^24 satoshi"
+  if (capacity >= LARGE_CHANNEL && !supports(features, 'option_support_large_channel'))
+    return { rule: 'option_support_large_channel', message: `funding_satoshis ${capacity} needs option_support_large_channel` };
   return null;
 }
 

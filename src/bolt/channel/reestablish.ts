@@ -16,6 +16,7 @@ import type { ChannelStep, Env } from './types.ts';
 import { STAGE } from './update.ts';
 
 const NO_SECRET: Bytes = new Uint8Array(32);
+const NO_DATA: Bytes = new Uint8Array(0);
 
 /** What we say first on a new connection. */
 export function reestablishMessage(params: ChannelParams, live: Live, env: Env): MessageNamed<'channel_reestablish'> {
@@ -36,7 +37,7 @@ export function reestablishMessage(params: ChannelParams, live: Live, env: Env):
 /** What the peer lacks. `late`: it proved that we lack something ourselves. */
 type Comparison =
   | { readonly kind: 'in_step'; readonly resendCommit: boolean; readonly resendRevoke: boolean }
-  | { readonly kind: 'late'; readonly proven: boolean; readonly why: string };
+  | { readonly kind: 'late'; readonly why: string };
 
 export function compareNumbers(
   params: ChannelParams,
@@ -45,8 +46,6 @@ export function compareNumbers(
   env: Env,
 ): Result<Comparison, Fault> {
   const { nextCommitmentNumber, nextRevocationNumber } = message;
-  // BOLT 2: "if next_commitment_number is zero: MUST immediately fail the channel and broadcast any relevant latest commitment".
-  if (nextCommitmentNumber === 0n) return fault('commitment_number_zero', 'next_commitment_number is 0');
   const { local, remote, remoteNext } = commitments;
   const { commitmentSeed } = env.keys.channelSecrets(params.keyIndex);
   // Our commitments revoked so far are those below `local.number`; a number beyond 48 bits is no commitment's.
@@ -55,18 +54,22 @@ export function compareNumbers(
     nextRevocationNumber === 0n
       ? equal(message.yourLastPerCommitmentSecret, NO_SECRET)
       : nextRevocationNumber < 2n ** 48n && equal(message.yourLastPerCommitmentSecret, perCommitmentSecret(commitmentSeed, claimed));
-  if (nextRevocationNumber > local.number) {
-    // BOLT 2: "if next_revocation_number is greater than expected above, AND your_last_per_commitment_secret is correct [...]: MUST NOT
-    // broadcast its commitment transaction."
-    if (knowsSecret) return ok({ kind: 'late', proven: true, why: `the peer knows the secret of our commitment ${claimed}` });
+  // BOLT 2: "if next_revocation_number is greater than expected above, AND your_last_per_commitment_secret is correct [...]: MUST NOT
+  // broadcast its commitment transaction." Whatever else the message says: what is proven comes first.
+  if (nextRevocationNumber > local.number && knowsSecret)
+    return ok({ kind: 'late', why: `the peer knows the secret of our commitment ${claimed}` });
+  // BOLT 2: "if next_commitment_number is zero: MUST immediately fail the channel and broadcast any relevant latest commitment".
+  if (nextCommitmentNumber === 0n) return fault('commitment_number_zero', 'next_commitment_number is 0');
+  if (nextRevocationNumber > local.number)
     return fault('reestablish_mismatch', `next_revocation_number ${nextRevocationNumber} without its secret`);
-  }
   if (!knowsSecret) return fault('reestablish_mismatch', 'your_last_per_commitment_secret is wrong');
   if (nextRevocationNumber + 1n < local.number)
     return fault('peer_is_behind', `next_revocation_number ${nextRevocationNumber} where ${local.number} is expected`);
   const lastSigned = remoteNext === null ? remote.number : remote.number + 1n;
+  // Either we lost that we signed more, or the peer lies: it cannot prove it. Our commitment is not revoked, so that we may still publish it
+  // where the peer does not close the channel; a claim alone must not take that from us.
   if (nextCommitmentNumber > lastSigned + 1n)
-    return ok({ kind: 'late', proven: false, why: `the peer expects commitment ${nextCommitmentNumber}, we signed ${lastSigned}` });
+    return fault('peer_is_ahead', `next_commitment_number ${nextCommitmentNumber} where we signed ${lastSigned}: please close the channel`);
   const resendCommit = nextCommitmentNumber === lastSigned;
   // A commitment that the peer has revoked already cannot be one that it has not received.
   if ((resendCommit && remoteNext === null) || nextCommitmentNumber < lastSigned)
@@ -94,6 +97,8 @@ export function receiveReestablish(
   if (active.commitments.local.number === 0n && message.nextCommitmentNumber === 1n && active.readiness.sent)
     messages.push(channelReadyMessage(params, active, env));
   messages.push(...retransmit(params, active.commitments, compared.value, env));
+  // BOLT 2: "MUST send tx_abort to let the sending node know that they can forget this funding transaction": we make none together.
+  if (message.tlvs.nextFunding !== undefined) messages.push({ name: 'tx_abort', channelId: params.channelId, data: NO_DATA, tlvs: {} });
   const established = withSession(channel, { link: 'established' });
   const locked = message.tlvs.myCurrentFundingLocked;
   const asked = locked !== undefined && (locked.retransmitFlags & 1) === 1;

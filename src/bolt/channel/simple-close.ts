@@ -116,7 +116,7 @@ export function receiveClosingComplete(channel: Channel, active: Active, message
   });
   // "MUST use closer_scriptpubkey for its own future closing_complete messages."
   const next: Active = { ...active, shutdown: { ...active.shutdown, remote: closerScriptpubkey } };
-  const step = addClosingTx(withPhase(channel, next), next, { tx: completeClosing(tx, input, { local, remote }), fee: feeSatoshis });
+  const step = addClosingTx(withPhase(channel, next), next, { tx: completeClosing(tx, input, { local, remote }), fee: feeSatoshis }, env);
   return handled(step.channel, [answer, ...step.effects]);
 }
 
@@ -156,7 +156,7 @@ export function receiveClosingSig(channel: Channel, active: Active, message: Mes
   const own = signClosing(tx, input, env.keys.channelSecrets(params.keyIndex).fundingKey);
   const negotiation: Negotiation = { ...EMPTY_NEGOTIATION, awaiting: null };
   const complete = completeClosing(tx, input, { local: own, remote: signature });
-  const step = addClosingTx(withSession(channel, { negotiation }), active, { tx: complete, fee: awaiting.fee });
+  const step = addClosingTx(withSession(channel, { negotiation }), active, { tx: complete, fee: awaiting.fee }, env);
   return handled(step.channel, step.effects);
 }
 

@@ -144,8 +144,8 @@ function advanceFees(fees: readonly LiveFee[], moves: readonly number[]): readon
   if (!fees.some((fee) => fee.stage < STAGE.committed && moves.includes(fee.stage))) return fees;
   const moved = fees.map((fee) => (fee.stage < STAGE.committed && moves.includes(fee.stage) ? { ...fee, stage: fee.stage + 1 } : fee));
   const latest = moved.findLastIndex((fee) => fee.stage === STAGE.committed);
-  // A fee is never closed but replaced: those before the latest one in both commitments count no more.
-  return moved.slice(latest);
+  // A fee is never closed but replaced: those before the latest one in both commitments count no more, nor does one that another has caught up with.
+  return moved.slice(latest).filter((fee, i, rest) => rest[i + 1]?.stage !== fee.stage);
 }
 
 /** Whether `event` would change a commitment: a `commitment_signed` without updates must not be sent. */
