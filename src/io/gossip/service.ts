@@ -8,7 +8,7 @@ import { NETWORK_PARAMS, type Network } from '../../bitcoin/network.ts';
 import { txId } from '../../bitcoin/tx.ts';
 import { rangeReplies } from '../../bolt/gossip/answer.ts';
 import { decodeFlags, decodeScids } from '../../bolt/gossip/encoding.ts';
-import { readGossip } from '../../bolt/gossip/raw.ts';
+import { CHANNEL_ANNOUNCEMENT, CHANNEL_UPDATE, messageTypeOf, NODE_ANNOUNCEMENT, readGossip } from '../../bolt/gossip/raw.ts';
 import { type CostModel, DEFAULT_COSTS } from '../../bolt/route/cost.ts';
 import { FlowSearcher } from '../../bolt/route/flow.ts';
 import { Graph } from '../../bolt/route/graph.ts';
@@ -36,11 +36,18 @@ export interface GossipService {
   /** Routes over the present graph, own channels and hints. Synchronous. */
   readonly plan: Planner;
   handle(effect: GossipEffect): void;
+  /**
+   * The bytes of a channel_announcement, channel_update or node_announcement of a peer, type included: the same as `handle` without decoding and
+   * encoding, which a network's worth of gossip feels. Returns whether it was one of these.
+   */
+  receive(link: number, bytes: Bytes): boolean;
   /** A connected block: outpoints spent in it close channels. */
   block(input: BlockInput): void;
   /** About once a second. */
   tick(now: UnixTime): void;
   status(): GossipStatus;
+  /** Messages that wait to be verified: a reader of sockets stops reading above some thousands. */
+  readonly waiting: number;
   /** Learns what the connected peers know, at once. Resolves with true when a peer was asked to the end, false at the time limit. */
   sync(timeoutMs: number): Promise<boolean>;
   /** Takes in a file of gossip: Core Lightning's gossip_store, LDK's Rapid Gossip Sync, or length-prefixed messages. */
@@ -95,6 +102,7 @@ const SHADOW_BLOCKS = [0, 40, 80, 144];
 const FORGIVE_SECONDS = 600;
 /** BOLT 7: a spent channel is forgotten after 72 blocks, because the spend may have been a splice. */
 const FORGET_AFTER_BLOCKS = 72;
+const MAX_WAITING_BLOCKS = 12;
 /** So many rows take some milliseconds: the event loop is not held up for longer. */
 const FLUSH_AT = 1_000;
 /** A daemon that is killed loses what came since: the next start then reads the database instead, a second or so. */
@@ -178,10 +186,22 @@ class Service implements GossipService {
     }
   }
 
+  receive(link: number, bytes: Bytes): boolean {
+    const type = messageTypeOf(bytes);
+    if (type !== CHANNEL_ANNOUNCEMENT && type !== CHANNEL_UPDATE && type !== NODE_ANNOUNCEMENT) return false;
+    const peer = this.#peers.get(link);
+    if (this.#closed || peer === undefined) return true;
+    peer.sync.progress(this.#options.now());
+    this.#load().intake.submit(bytes, { kind: 'peer', link: peer.link, peer: peer.peer });
+    return true;
+  }
+
   block(input: BlockInput): void {
     if (this.#closed) return;
     if (this.#loaded === null) {
       this.#blocks.push(input);
+      // Blocks are large: they are not gathered for as long as nobody asks for a route.
+      if (this.#blocks.length >= MAX_WAITING_BLOCKS) this.#load();
       return;
     }
     this.#connect(input, this.#loaded);
@@ -202,6 +222,10 @@ class Service implements GossipService {
     if (this.#loaded === null) return;
     this.#loaded.database.flush();
     if (now - this.#savedAt.time >= SNAPSHOT_SECONDS && this.#keeper.isQuiet) this.#saveSnapshot(this.#loaded);
+  }
+
+  get waiting(): number {
+    return this.#loaded?.intake.waiting ?? 0;
   }
 
   status(): GossipStatus {
@@ -373,8 +397,7 @@ class Service implements GossipService {
       case 'channel_announcement':
       case 'channel_update':
       case 'node_announcement':
-        peer.sync.progress(this.#options.now());
-        this.#load().intake.submit(encodeMessage(message), { kind: 'peer', link: peer.link, peer: peer.peer });
+        this.receive(effect.link, encodeMessage(message));
         return;
       case 'reply_channel_range':
       case 'reply_short_channel_ids_end': {
