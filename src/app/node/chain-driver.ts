@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { toHex } from '../../base/bytes.ts';
 import { type FeeratePerKw, feeratePerKw, type Height, height } from '../../base/units.ts';
 import { formatTxId, type Tx, txId } from '../../bitcoin/tx.ts';
@@ -17,6 +18,7 @@ export const FALLBACK_FEERATES: Feerates = {
   minimum: feeratePerKw(253),
 };
 const TARGETS = { background: 144, normal: 6, priority: 2 } as const;
+const RETRY_MS = 5_000;
 /** A mempool larger than this is not searched for payments to us: they show when they confirm. */
 const MEMPOOL_SEARCH_LIMIT = 500;
 
@@ -26,6 +28,8 @@ export interface ChainDriverOptions {
   env(): NodeEnv;
   submit(input: NodeInput): Promise<void>;
   log(level: 'debug' | 'info' | 'warn' | 'error', text: string): void;
+  /** Pause after a bug; 5 s. */
+  readonly retryMs?: number;
 }
 
 /** Leads the chain into the node, and the node's transactions to the chain. */
@@ -54,9 +58,17 @@ export class ChainDriver {
     await this.#synced();
   }
 
-  /** Goes on following in the background until `stop`. */
+  /** Goes on following in the background until `stop`. A node that no longer sees the chain could lose money, so a bug only delays it. */
   goLive(): void {
-    this.#live = this.#followLive();
+    this.#live = this.#keepFollowing();
+  }
+
+  async #keepFollowing(): Promise<void> {
+    while (!this.#abort.signal.aborted) {
+      await this.#followLive().catch((error: Error) => this.#options.log('error', `following the chain: ${error.stack ?? error.message}`));
+      if (this.#abort.signal.aborted) return;
+      await sleep(this.#options.retryMs ?? RETRY_MS, undefined, { signal: this.#abort.signal }).catch(() => {});
+    }
   }
 
   async #followLive(): Promise<void> {
@@ -86,18 +98,26 @@ export class ChainDriver {
     const env = this.#options.env();
     const state = this.#options.state();
     for (const entry of unconfirmedOwn(state.wallet)) if (entry.tx !== null) this.publish(entry.tx, entry.label ?? 'spend');
-    for (const channel of state.channels.values()) for (const { tx, label } of publishable(channel, env)) this.publish(tx, label);
+    for (const channel of state.channels.values()) {
+      try {
+        for (const { tx, label } of publishable(channel, env)) this.publish(tx, label);
+      } catch (error) {
+        this.#options.log('error', `what a channel has to publish: ${(error as Error).stack}`);
+      }
+    }
   }
 
   /** Broadcasts in order: a child comes after its parent. */
   publish(tx: Tx, label: TxLabel): void {
-    this.#broadcasts = this.#broadcasts.then(async () => {
+    const send = async (): Promise<void> => {
       const sent = await this.#options.source.broadcast(tx);
       const name = `${label} ${formatTxId(txId(tx))}`;
       if (!sent.ok) this.#options.log('warn', `${name} was not sent: ${sent.failure.message}`);
       else if (sent.value.kind === 'rejected') this.#options.log('warn', `${name} was refused: ${sent.value.reason}`);
       else if (sent.value.kind === 'accepted') this.#options.log('info', `published ${name}`);
-    });
+    };
+    // One that fails must not hold up those behind it.
+    this.#broadcasts = this.#broadcasts.then(send).catch((error: Error) => this.#options.log('error', `publishing: ${error.message}`));
   }
 
   /** Resolves when everything published so far was sent. */
@@ -124,6 +144,9 @@ export class ChainDriver {
     const { source, state, submit } = this.#options;
     const ids = await source.mempool();
     if (!ids.ok || ids.value.length > MEMPOOL_SEARCH_LIMIT) return;
+    // Those that have left the mempool need not be remembered.
+    const present = new Set(ids.value.map(toHex));
+    for (const key of this.#looked) if (!present.has(key)) this.#looked.delete(key);
     for (const id of ids.value) {
       const key = toHex(id);
       if (this.#looked.has(key)) continue;

@@ -13,6 +13,7 @@ const HANDSHAKE_TIMEOUT_MS = 15_000;
 const PAUSE_ABOVE = 2_000;
 /** Bytes a peer may leave unread before it is let go. */
 const MAX_UNSENT_BYTES = 64 * 1024 * 1024;
+const MAX_UNSENT_BEFORE_PONG = 1024 * 1024;
 const MAX_INBOUND_IN_HANDSHAKE = 50;
 
 export interface LinksOptions {
@@ -35,6 +36,8 @@ export class Links {
   readonly #options: LinksOptions;
   readonly #links = new Map<number, Link>();
   readonly #sockets = new Set<Socket>();
+  /** Links that we closed, until their socket is gone. */
+  readonly #ending = new Set<number>();
   readonly #servers: Server[] = [];
   #next = 1;
   #greeting = 0;
@@ -76,7 +79,9 @@ export class Links {
 
   send(link: number, message: Message): void {
     const to = this.#links.get(link);
-    if (to === undefined || to.socket.destroyed) return;
+    if (to === undefined || to.socket.destroyed || this.#ending.has(link)) return;
+    // 64 KiB for the asking: who asks faster than it reads goes without.
+    if (message.name === 'pong' && to.socket.writableLength > MAX_UNSENT_BEFORE_PONG) return;
     to.socket.cork();
     to.socket.write(to.transport.sender.encrypt(encodeMessage(message)));
     process.nextTick(() => to.socket.uncork());
@@ -86,7 +91,9 @@ export class Links {
   /** Ends a link after what was sent before has left. */
   close(link: number): void {
     const to = this.#links.get(link);
-    if (to === undefined) return;
+    if (to === undefined || this.#ending.has(link)) return;
+    // Nothing is heard of it any more: a peer that is let go must not keep us busy until it notices.
+    this.#ending.add(link);
     to.socket.end();
     setTimeout(() => to.socket.destroy(), 1000).unref();
   }
@@ -177,12 +184,14 @@ export class Links {
     socket.on('close', () => {
       this.#sockets.delete(socket);
       this.#links.delete(link.number);
+      this.#ending.delete(link.number);
       this.#options.submit({ kind: 'link_down', link: link.number, peer: link.peer, why });
     });
     if (done.rest.length > 0) this.#read(link, done.rest);
   }
 
   #read(link: Link, chunk: Bytes): void {
+    if (this.#ending.has(link.number)) return;
     const { receiver } = link.transport;
     receiver.push(chunk);
     let waiting = 0;

@@ -1,9 +1,9 @@
 import type { CommandId } from '../../base/ids.ts';
-import type { Result } from '../../base/result.ts';
+import { fail, type Result } from '../../base/result.ts';
 import { prepareCommitments } from '../../bolt/channel/commit.ts';
 import { batchOf, prune } from '../../node/persist.ts';
 import { step } from '../../node/step.ts';
-import type { NodeCommand, NodeEffect, NodeEnv, NodeFailure, NodeInput, NodeReply, NodeState } from '../../node/types.ts';
+import type { NodeCommand, NodeEffect, NodeEnv, NodeFailure, NodeInput, NodeReply, NodeState, NodeStep } from '../../node/types.ts';
 import type { Store } from '../../store/store.ts';
 
 export interface LoopOptions {
@@ -11,9 +11,9 @@ export interface LoopOptions {
   readonly store: Store;
   /** The world as it is now. */
   env(state: NodeState): NodeEnv;
-  /** Carries out one effect; the commit that it belongs to is durable. */
+  /** Carries out one effect; the commit that it belongs to is durable. Does not throw. */
   act(effect: NodeEffect): void;
-  /** The commit failed: nothing of the step has left, and the process must end. */
+  /** The step or its commit failed: nothing of it has left, and the process must end. */
   onFatal(error: Error): void;
 }
 
@@ -47,9 +47,12 @@ export class Loop {
     return this.#state;
   }
 
-  /** Queues an input; returns how many wait. */
+  /** Queues an input; returns how many wait. After the end nothing is taken any more, and nobody is left waiting for it. */
   push(input: NodeInput, done: (() => void) | null = null): number {
-    if (this.#dead) return 0;
+    if (this.#dead) {
+      done?.();
+      return 0;
+    }
     this.#queue.push({ input, done });
     this.#schedule();
     return this.#queue.length;
@@ -60,6 +63,7 @@ export class Loop {
   }
 
   command(command: NodeCommand): Promise<Result<NodeReply, NodeFailure>> {
+    if (this.#dead) return Promise.resolve(fail({ code: 'INTERRUPTED', message: 'the node is stopping' }));
     const id = this.#nextCommand++ as CommandId;
     return new Promise((resolve) => {
       this.#replies.set(id, resolve);
@@ -79,8 +83,11 @@ export class Loop {
 
   /** No more inputs are taken; resolves when what waited is committed. */
   async stop(): Promise<void> {
-    await this.submit({ kind: 'tick' });
-    this.#dead = true;
+    while (!this.#dead) {
+      await this.submit({ kind: 'tick' });
+      // What came in the meantime is committed before the store may be closed.
+      if (this.#queue.length === 0) this.#dead = true;
+    }
   }
 
   #schedule(): void {
@@ -93,20 +100,18 @@ export class Loop {
   async #turn(): Promise<void> {
     const batch = this.#queue.splice(0, MAX_BATCH);
     const before = this.#state;
+    let stepped: NodeStep;
     try {
-      const stepped = step(
-        before,
-        batch.map(({ input }) => input),
-        this.#options.env(before),
-      );
+      const inputs = batch.map(({ input }) => input);
+      stepped = step(before, inputs, this.#options.env(before));
       await this.#options.store.commit(batchOf(before, stepped.state, stepped.effects));
-      this.#state = stepped.state;
-      for (const effect of stepped.effects) this.#act(effect);
     } catch (error) {
       this.#dead = true;
       this.#options.onFatal(error as Error);
       return;
     }
+    this.#state = stepped.state;
+    for (const effect of stepped.effects) this.#act(effect);
     for (const look of [...this.#watchers]) look(this.#state);
     this.#state = prune(this.#state, before);
     for (const { done } of batch) done?.();

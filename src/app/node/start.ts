@@ -71,6 +71,7 @@ export class Node implements NodeRuntime {
   readonly #chain: ChainDriver | null;
   readonly #keys: ReturnType<typeof hdKeys>;
   #ticker: NodeJS.Timeout | null = null;
+  #isLive = false;
   #announced: readonly Address[] = [];
 
   static async start(options: StartOptions, directory: string, store: Store): Promise<Node> {
@@ -96,6 +97,7 @@ export class Node implements NodeRuntime {
       nodeId: keys.nodeId,
       send: (link, _peer, message) => node?.send(link, message),
       punish: (link, peer, why) => node?.punish(link, peer, why),
+      backlog: (link) => node?.backlog(link) ?? 0,
       now: () => unixTime(Math.floor(Date.now() / 1000)),
       chain: source,
       log,
@@ -144,7 +146,11 @@ export class Node implements NodeRuntime {
             source,
             state: () => this.state,
             env: () => this.#env(this.state),
-            submit: (input) => this.submit(input),
+            submit: (input) => {
+              // The graph of a daemon hears of blocks as well, but for those of long ago: what is spent in them closes channels.
+              if (input.kind === 'block' && this.#isLive) this.gossip.block(input);
+              return this.submit(input);
+            },
             log,
           });
   }
@@ -224,6 +230,10 @@ export class Node implements NodeRuntime {
     this.#links.send(link, message);
   }
 
+  backlog(link: number): number {
+    return this.#links.backlog(link);
+  }
+
   punish(link: number, peer: NodeId, why: string): void {
     this.#options.log?.('warn', `${toHex(peer)} let go: ${why}`);
     this.#links.close(link);
@@ -234,6 +244,7 @@ export class Node implements NodeRuntime {
     if (this.#chain !== null) {
       options.progress('reading the chain');
       await this.#chain.catchUp(options.progress);
+      this.#isLive = (options.listen ?? []).length > 0;
       this.#chain.goLive();
     }
     if (options.needs !== 'peers') return;
@@ -326,7 +337,17 @@ export class Node implements NodeRuntime {
     };
   }
 
+  /** What was committed has to leave; where it cannot, that is like a connection that broke. */
   #act(effect: NodeEffect): void {
+    try {
+      this.#carryOut(effect);
+    } catch (error) {
+      this.#options.log?.('error', `bug while carrying out ${effect.kind}: ${(error as Error).stack}`);
+      if (effect.kind === 'send') this.#links.close(effect.link);
+    }
+  }
+
+  #carryOut(effect: NodeEffect): void {
     switch (effect.kind) {
       case 'send':
         this.#links.send(effect.link, effect.message);
@@ -358,7 +379,7 @@ export class Node implements NodeRuntime {
 
   /** Nothing of the failed commit has left: ending at once is the one safe thing to do. */
   #fatal(error: Error): void {
-    process.stderr.write(`lnkit stops: the store could not be written: ${error.message}\n`);
+    process.stderr.write(`lnkit stops, nothing of its last step has left: ${error.message}\n`);
     process.exit(1);
   }
 }
