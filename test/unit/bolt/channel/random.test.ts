@@ -1,8 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Preimage } from '../../../../src/base/ids.ts';
-import { feeratePerKw, satToMsat } from '../../../../src/base/units.ts';
+import type { BlockHash, Preimage } from '../../../../src/base/ids.ts';
+import { feeratePerKw, height, satToMsat } from '../../../../src/base/units.ts';
+import { channelCodec, publishable, step } from '../../../../src/bolt/channel/channel.ts';
+import { readCommitmentNumber } from '../../../../src/bolt/channel/commitment.ts';
+import { type Channel, commitmentParams } from '../../../../src/bolt/channel/state.ts';
+import type { ChannelInput } from '../../../../src/bolt/channel/types.ts';
 import { type CommitmentView, isAtRest, snapshot } from '../../../../src/bolt/channel/update.ts';
+import { decodeWith, encodeWith } from '../../../../src/codec/codec.ts';
 import { ANCHORS, expectAgreement, LEGACY, type Name, other, Pair } from '../../../channel/pair.ts';
 
 type Action =
@@ -38,9 +43,18 @@ const VIEWS: readonly CommitmentView[] = ['local', 'localNext', 'remote', 'remot
 class Run {
   readonly pair: Pair;
   readonly preimages = new Map<string, Preimage>();
+  /** By side: the number of its first commitment whose secret has not left it. */
+  readonly unrevoked = { alice: 0n, bob: 0n };
+  /** Commitments seen by `checkLeaving`. */
+  left = 0;
 
   constructor(features: Pair['options']['features'] & {}) {
     this.pair = new Pair({ features, pushMsat: 400_000_000n }).ready();
+    this.pair.onEffect = (end, effect) => {
+      if (effect.kind !== 'send' || effect.message.name !== 'revoke_and_ack') return;
+      const { number } = this.pair.active(end.name).commitments.local;
+      if (number > this.unrevoked[end.name]) this.unrevoked[end.name] = number;
+    };
   }
 
   act(wanted: Action): void {
@@ -109,6 +123,41 @@ class Run {
     if (quiet && isAtRest(pair.active('alice').commitments) && isAtRest(pair.active('bob').commitments)) expectAgreement(pair);
   }
 
+  /** Whatever makes `name` leave the channel now, as it is or as it is stored: what it publishes is not revoked, and is signed. */
+  checkLeaving(name: Name): void {
+    const end = this.pair.ends[name];
+    const channel = this.pair.channel(name);
+    const stored = decodeWith(channelCodec, encodeWith(channelCodec, channel));
+    if (!stored.ok) throw new Error(stored.failure.message);
+    const { channelId } = channel.durable.params;
+    const online = { kind: 'connected', features: this.pair.features, remoteFeatures: this.pair.features } as const;
+    const said = this.pair.ends[other(name)].sent.findLast((message) => message.name === 'channel_reestablish');
+    const error = { name: 'error', channelId, data: new Uint8Array(), tlvs: {} } as const;
+    const ways: readonly (readonly ChannelInput[])[] = [
+      [{ kind: 'force_close', id: this.pair.command() }],
+      [online, { kind: 'message', message: error }],
+      [{ kind: 'block', height: height(this.pair.height + 1000), hash: new Uint8Array(32) as BlockHash, matches: [] }],
+      ...(said === undefined ? [] : [[online, { kind: 'message', message: { ...said, nextCommitmentNumber: 0n } } as const]]),
+    ];
+    for (const from of [channel, stored.value])
+      for (const inputs of ways) {
+        const env = { ...end.env, height: height(this.pair.height + 1000) };
+        let now: Channel = from;
+        const published = inputs.flatMap((input) => {
+          const next = step(now, input, env);
+          now = next.channel;
+          return next.effects.flatMap((effect) => (effect.kind === 'publish' ? [effect] : []));
+        });
+        for (const { tx, label } of [...published, ...publishable(now, env)]) {
+          if (label !== 'commitment') continue;
+          const number = readCommitmentNumber(tx, commitmentParams(channel.durable.params, 'local'));
+          expect(number, `${name} leaves by ${inputs.at(-1)?.kind}`).toBe(this.pair.active(name).commitments.local.number);
+          expect((number ?? -1n) >= this.unrevoked[name], `${name}'s commitment ${number} is not revoked`).toBe(true);
+          this.left++;
+        }
+      }
+  }
+
   finish(): void {
     const { pair } = this;
     pair.settle();
@@ -129,6 +178,22 @@ class Run {
 }
 
 describe('random traffic', () => {
+  test('no way of leaving the channel publishes a commitment that was revoked, after any history, loaded or not', () => {
+    let left = 0;
+    fc.assert(
+      fc.property(fc.array(action, { minLength: 10, maxLength: 60 }), (actions) => {
+        const run = new Run(ANCHORS);
+        for (const wanted of actions) {
+          run.act(wanted);
+          if (wanted.kind === 'deliver' || wanted.kind === 'cut') for (const name of ['alice', 'bob'] as const) run.checkLeaving(name);
+        }
+        left += run.left;
+      }),
+      { numRuns: 25, seed: 7, endOnFailure: true },
+    );
+    expect(left).toBeGreaterThan(1000);
+  });
+
   for (const [title, features] of [
     ['anchors', ANCHORS],
     ['static_remotekey', LEGACY],
