@@ -42,17 +42,19 @@ export const genesisCodec: Codec<Genesis> = struct({
   type: u8,
 });
 
-const ids = new WeakMap<Genesis, Bytes>();
+/** The ids of the objects last asked for: a transition asks for one many times over. A weak map would keep every one until a full collection. */
+const recent: { genesis: Genesis; id: Bytes }[] = [];
+const RECENT = 8;
+let next = 0;
 
 /** SHA-256 of the outpoint (as Bitcoin encodes it), the hash of the name, the hash of the metadata, the output index and the type. */
 export function assetId(genesis: Genesis): Bytes {
-  let id = ids.get(genesis);
-  if (id === undefined) {
-    const to = new Writer(128);
-    outPointCodec.write(to, genesis.firstPrevOut);
-    id = sha256(to.bytes(sha256(genesis.tag)).bytes(genesis.metaHash).u32(genesis.outputIndex).u8(genesis.type).done());
-    ids.set(genesis, id);
-  }
+  for (const each of recent) if (each.genesis === genesis) return each.id;
+  const to = new Writer(128);
+  outPointCodec.write(to, genesis.firstPrevOut);
+  const id = sha256(to.bytes(sha256(genesis.tag)).bytes(genesis.metaHash).u32(genesis.outputIndex).u8(genesis.type).done());
+  recent[next] = { genesis, id };
+  next = (next + 1) % RECENT;
   return id;
 }
 

@@ -113,33 +113,42 @@ const partsByTx = new WeakMap<Tx, Parts>();
 const spentByList = new WeakMap<readonly TxOutput[], { readonly amounts: Bytes; readonly scripts: Bytes }>();
 
 function partsOf(tx: Tx): Parts {
+  // Of a single input nothing is asked twice, and a weak map keeps what it has until a full collection.
+  if (tx.inputs.length === 1) return makeParts(tx);
   let parts = partsByTx.get(tx);
   if (parts === undefined) {
-    parts = {
-      prevouts: once(() =>
-        hashes(40 * tx.inputs.length, (to) => tx.inputs.forEach((input) => void outPointCodec.write(to, input.prevout))),
-      ),
-      sequences: once(() => hashes(4 * tx.inputs.length, (to) => tx.inputs.forEach((input) => void to.u32le(input.sequence)))),
-      outputs: once(() => hashes(64 * tx.outputs.length, (to) => tx.outputs.forEach((output) => void txOutputCodec.write(to, output)))),
-    };
+    parts = makeParts(tx);
     partsByTx.set(tx, parts);
   }
   return parts;
 }
 
+function makeParts(tx: Tx): Parts {
+  return {
+    prevouts: once(() => hashes(40 * tx.inputs.length, (to) => tx.inputs.forEach((input) => void outPointCodec.write(to, input.prevout)))),
+    sequences: once(() => hashes(4 * tx.inputs.length, (to) => tx.inputs.forEach((input) => void to.u32le(input.sequence)))),
+    outputs: once(() => hashes(64 * tx.outputs.length, (to) => tx.outputs.forEach((output) => void txOutputCodec.write(to, output)))),
+  };
+}
+
 function spentParts(prevouts: readonly TxOutput[]): { readonly amounts: Bytes; readonly scripts: Bytes } {
+  if (prevouts.length === 1) return makeSpentParts(prevouts);
   let parts = spentByList.get(prevouts);
   if (parts === undefined) {
-    const [amounts, scripts] = [new Writer(), new Writer()];
-    for (const output of prevouts) {
-      amounts.u64le(output.amount);
-      compactSize.write(scripts, output.script.length);
-      scripts.bytes(output.script);
-    }
-    parts = { amounts: sha256(amounts.done()), scripts: sha256(scripts.done()) };
+    parts = makeSpentParts(prevouts);
     spentByList.set(prevouts, parts);
   }
   return parts;
+}
+
+function makeSpentParts(prevouts: readonly TxOutput[]): { readonly amounts: Bytes; readonly scripts: Bytes } {
+  const [amounts, scripts] = [new Writer(), new Writer()];
+  for (const output of prevouts) {
+    amounts.u64le(output.amount);
+    compactSize.write(scripts, output.script.length);
+    scripts.bytes(output.script);
+  }
+  return { amounts: sha256(amounts.done()), scripts: sha256(scripts.done()) };
 }
 
 function hashes(capacity: number, fill: (to: Writer) => void): Hashes {

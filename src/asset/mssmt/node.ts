@@ -43,12 +43,12 @@ export interface BranchNode extends NodeRef {
 }
 
 /** A node that is still in the store. */
-export interface Stub extends NodeRef {
-  readonly kind: 'stub';
+export interface Unloaded extends NodeRef {
+  readonly kind: 'unloaded';
 }
 
 export type Node = LeafNode | BranchNode;
-export type Child = Node | Stub | null;
+export type Child = Node | Unloaded | null;
 
 /** An empty leaf is none: inserting it removes. */
 export const isEmptyLeaf = (leaf: Leaf): boolean => leaf.value.length === 0 && leaf.sum === 0n;

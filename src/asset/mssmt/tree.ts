@@ -24,7 +24,7 @@ export const emptyTree = (store: NodeStore | null = null): Tree => ({ top: null,
 
 /** The tree under a root that `store` has. */
 export const openTree = (store: NodeStore, root: NodeRef): Tree => ({
-  top: equal(root.hash, refOf(null, 0).hash) ? null : { kind: 'stub', hash: root.hash, sum: root.sum },
+  top: equal(root.hash, refOf(null, 0).hash) ? null : { kind: 'unloaded', hash: root.hash, sum: root.sum },
   store,
 });
 
@@ -111,7 +111,7 @@ export function* leaves(tree: Tree, from: Child = tree.top): IterableIterator<En
 /** Writes what `store` does not have yet, children first, and returns the tree as it loads from there. */
 export function saveTree(tree: Tree, store: NodeStore): Tree {
   const write = (child: Child): void => {
-    if (child === null || child.kind === 'stub' || (child.stored && store === tree.store)) return;
+    if (child === null || child.kind === 'unloaded' || (child.stored && store === tree.store)) return;
     if (child.kind === 'branch') {
       write(child.left);
       write(child.right);
@@ -175,13 +175,13 @@ function firstDifference(a: Bytes, b: Bytes, from: number): number {
   return LEVELS;
 }
 
-function load(tree: Tree, child: Node | Extract<Child, { kind: 'stub' }>): Node {
-  if (child.kind !== 'stub') return child;
+function load(tree: Tree, child: Node | Extract<Child, { kind: 'unloaded' }>): Node {
+  if (child.kind !== 'unloaded') return child;
   const { hash, sum } = child;
   const node = must(tree.store?.load(hash), 'a node of the tree is not in its store');
   if (node.kind === 'leaf') return { ...node, hash, sum, stored: true };
-  return { kind: 'branch', hash, sum, left: stub(node.left), right: stub(node.right), stored: true };
+  return { kind: 'branch', hash, sum, left: unloaded(node.left), right: unloaded(node.right), stored: true };
 }
 
-const stub = (ref: NodeRef | null): Child => (ref === null ? null : { kind: 'stub', hash: ref.hash, sum: ref.sum });
+const unloaded = (ref: NodeRef | null): Child => (ref === null ? null : { kind: 'unloaded', hash: ref.hash, sum: ref.sum });
 const plain = (ref: NodeRef | null): NodeRef | null => (ref === null ? null : { hash: ref.hash, sum: ref.sum });

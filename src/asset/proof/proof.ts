@@ -1,11 +1,12 @@
 import { type Bytes, equal, fromHex } from '../../base/bytes.ts';
-import type { OutPoint } from '../../base/ids.ts';
+import type { OutPoint, TxId } from '../../base/ids.ts';
 import type { Result } from '../../base/result.ts';
 import { type BlockHeader, blockHeaderCodec } from '../../bitcoin/block.ts';
-import { type Tx, txCodec, txId } from '../../bitcoin/tx.ts';
+import { encodeTxWithoutWitness, type Tx, txCodec } from '../../bitcoin/tx.ts';
 import { type Codec, decodeWith, encodeWith, u32 } from '../../codec/codec.ts';
 import { CodecError } from '../../codec/reader.ts';
 import { type TlvRecord, tlvStream } from '../../codec/tlv.ts';
+import { sha256d } from '../../crypto/hash.ts';
 import { altLeavesCodec } from '../alt-leaf.ts';
 import type { Asset } from '../asset.ts';
 import { assetCodec, MAX_ASSET_SIZE } from '../asset-codec.ts';
@@ -135,5 +136,8 @@ export function decodeProof(encoded: Bytes): Result<Proof, AssetFailure<'MALFORM
 
 export const isProof = (blob: Bytes): boolean => equal(blob.subarray(0, 4), PROOF_MAGIC);
 
-/** Where the asset is now. */
-export const outPointOf = (proof: Proof): OutPoint => ({ txid: txId(proof.anchorTx), vout: proof.inclusionProof.outputIndex });
+/** Where the asset is now. Hashes the anchor anew: a file has thousands, each asked for once. */
+export const outPointOf = (proof: Proof): OutPoint => ({
+  txid: sha256d(encodeTxWithoutWitness(proof.anchorTx)) as TxId,
+  vout: proof.inclusionProof.outputIndex,
+});

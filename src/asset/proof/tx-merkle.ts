@@ -1,7 +1,7 @@
 import { type Bytes, concat, equal } from '../../base/bytes.ts';
 import type { TxId } from '../../base/ids.ts';
 import { merkleBranch } from '../../bitcoin/block.ts';
-import { encodeTxWithoutWitness, type Tx, txId } from '../../bitcoin/tx.ts';
+import { encodeTxWithoutWitness, type Tx } from '../../bitcoin/tx.ts';
 import { bigsizeNumber, type Codec } from '../../codec/codec.ts';
 import { CodecError } from '../../codec/reader.ts';
 import { sha256d } from '../../crypto/hash.ts';
@@ -41,8 +41,9 @@ export const proveTx = (txids: readonly TxId[], index: number): TxMerkleProof =>
 
 export function verifyTxProof(proof: TxMerkleProof, tx: Tx, merkleRoot: Bytes): boolean {
   // Two inner nodes of the tree have 64 bytes: a transaction of that size could be one that was never sent.
-  if (encodeTxWithoutWitness(tx).length === 64) return false;
-  let hash: Bytes = txId(tx);
+  const bytes = encodeTxWithoutWitness(tx);
+  if (bytes.length === 64) return false;
+  let hash = sha256d(bytes);
   for (const [i, node] of proof.nodes.entries()) hash = sha256d(proof.bits[i] === true ? concat(hash, node) : concat(node, hash));
   return equal(hash, merkleRoot);
 }
