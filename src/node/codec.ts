@@ -75,7 +75,7 @@ function oneOf<const T extends string>(...values: readonly T[]): Codec<T> {
 }
 
 /** A version byte in front; any other version is refused. */
-function versioned<T>(version: number, codec: Codec<T>): Codec<T> {
+export function versioned<T>(version: number, codec: Codec<T>): Codec<T> {
   return {
     write(to, value) {
       to.u8(version);

@@ -5,6 +5,7 @@ import type { Height, Msat, UnixTime } from '../base/units.ts';
 import type { ChannelFact, Htlc } from '../bolt/channel/types.ts';
 import { bool, bytes, type Codec, encodeWith, list, struct, u8, u16, u32, u64 } from '../codec/codec.ts';
 import type { HistoryRow } from './batch.ts';
+import { versioned } from './codec.ts';
 import type { FactRow, Forward } from './types.ts';
 
 const VERSION = 1;
@@ -31,16 +32,19 @@ export function factBlob(fact: ChannelFact): Bytes {
 
 export const revokedCommitmentCodec = revokedCodec;
 
-export const forwardCodec: Codec<Forward> = struct({
-  inChannel: bytes<ChannelId>(32),
-  inHtlcId: u64,
-  outChannel: bytes<ChannelId>(32),
-  sharedSecret: bytes(32),
-  paymentHash: bytes<PaymentHash>(32),
-  amountInMsat: u64 as Codec<Msat>,
-  amountOutMsat: u64 as Codec<Msat>,
-  createdAt: u32 as Codec<number> as Codec<UnixTime>,
-});
+export const forwardCodec: Codec<Forward> = versioned(
+  1,
+  struct({
+    inChannel: bytes<ChannelId>(32),
+    inHtlcId: u64,
+    outChannel: bytes<ChannelId>(32),
+    sharedSecret: bytes(32),
+    paymentHash: bytes<PaymentHash>(32),
+    amountInMsat: u64 as Codec<Msat>,
+    amountOutMsat: u64 as Codec<Msat>,
+    createdAt: u32 as Codec<number> as Codec<UnixTime>,
+  }),
+);
 
 /** A forward that ended keeps no secret in the history. */
 const forwardingBlob = (forward: Forward): Bytes => encodeWith(forwardCodec, { ...forward, sharedSecret: new Uint8Array(32) });

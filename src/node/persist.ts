@@ -147,10 +147,13 @@ export function loadState(stored: StoredState, options: LoadOptions): Result<Nod
   }
 }
 
+/** A blob that does not decode. Its code is the one of the command line. */
 class Damaged extends Error {
+  readonly code = 'STORE_CORRUPT';
+  readonly hint = 'restore the store from a backup; it was not written to';
   readonly failure: DecodeFailure;
   constructor(failure: DecodeFailure) {
-    super(failure.message);
+    super(`the store is damaged at ${failure.path}: ${failure.message}`);
     this.failure = failure;
   }
 }

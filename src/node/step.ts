@@ -5,6 +5,7 @@ import { fail } from '../base/result.ts';
 import { freeze } from '../bolt/channel/channel.ts';
 import type { ChannelEvent } from '../bolt/channel/types.ts';
 import { view } from '../bolt/channel/view.ts';
+import { bumpCommitments } from './anchors.ts';
 import { connect, disconnectTip } from './chain.ts';
 import { channelOf, closeCommand, estimateFunding, feeCommand, feed, openCommand } from './channels.ts';
 import { channelView, type Draft, emit, log, newDraft, refuse, reply, setChannel, setPeer, update } from './draft.ts';
@@ -60,7 +61,8 @@ function take(draft: Draft, input: NodeInput): void {
       return;
     }
     case 'tick':
-      for (const part of [tickPeers, tickInvoices, tickUpdates]) guarded(draft, input, () => handled(draft, () => part(draft)));
+      for (const part of [tickPeers, tickInvoices, tickUpdates, bumpCommitments])
+        guarded(draft, input, () => handled(draft, () => part(draft)));
       advancePayments(draft);
       for (const channelId of [...draft.state.channels.keys()])
         guarded(draft, input, () => handled(draft, () => void feed(draft, channelId, { kind: 'tick' })), channelId);

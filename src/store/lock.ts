@@ -22,6 +22,8 @@ export function takeLock(directory: string, command: string): Lock | { readonly 
   try {
     database.pragma('journal_mode = MEMORY');
     database.exec('BEGIN EXCLUSIVE');
+    // The first read looks at the file: what is not a database is found here and not at the end.
+    database.pragma('user_version');
   } catch (error) {
     database.close();
     if ((error as { code?: string }).code?.startsWith('SQLITE_BUSY') === true) return { holder: readHolder(holderFile) };

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import type { Bytes } from '../base/bytes.ts';
@@ -53,6 +53,8 @@ export interface OpenOptions {
   readonly create: boolean;
   /** For the lock's holder note: which command runs. */
   readonly command: string;
+  /** Those of `schema.ts`; others in tests of what migrating does. */
+  readonly migrations?: readonly string[];
 }
 
 const FILE = 'node.db';
@@ -69,8 +71,9 @@ export function openStore(options: OpenOptions): Store {
   const lock = lockOrThrow(options);
   let database: Database.Database | null = null;
   try {
-    database = openDatabase(path);
-    migrate(database, path);
+    database = new Database(path);
+    database.defaultSafeIntegers(true);
+    migrate(database, path, options);
     return new SqliteStore(database, path, lock);
   } catch (error) {
     database?.close();
@@ -80,45 +83,71 @@ export function openStore(options: OpenOptions): Store {
 }
 
 function lockOrThrow(options: OpenOptions): Lock {
-  const lock = takeLock(options.directory, options.command);
+  const lock = lockOf(options);
   if (!('holder' in lock)) return lock;
   const who = lock.holder === null ? 'another process' : `\`${lock.holder.command}\` (process ${lock.holder.pid})`;
   throw new StoreError('STORE_LOCKED', `the store in ${options.directory} is in use by ${who}`, 'wait until it ends, or end it');
 }
 
-function openDatabase(path: string): Database.Database {
-  const database = new Database(path);
-  database.defaultSafeIntegers(true);
+function lockOf({ directory, command }: OpenOptions): ReturnType<typeof takeLock> {
+  try {
+    return takeLock(directory, command);
+  } catch (error) {
+    const hint = 'look at its permissions; where `node.lock` itself is damaged and no lnkit runs, remove that one file';
+    throw new StoreError('STORE_CORRUPT', `the lock in ${directory} cannot be taken: ${(error as Error).message}`, hint);
+  }
+}
+
+function migrate(database: Database.Database, path: string, options: OpenOptions): void {
+  const migrations = options.migrations ?? MIGRATIONS;
+  // Looking comes first: a file that is not ours, or is damaged, or is of tomorrow, is not changed in any way.
+  const version = check(database, path, { create: options.create, known: migrations.length });
   chmodSync(path, 0o600);
   database.pragma('journal_mode = WAL');
   // FULL, not the driver's NORMAL: a commit that a power loss takes back would be a revoked state published.
   database.pragma('synchronous = FULL');
   database.pragma('foreign_keys = ON');
-  return database;
+  if (version === migrations.length) return;
+  if (version > 0) backUp(database, `${path}.v${version}.bak`);
+  database.transaction(() => {
+    for (const step of migrations.slice(version)) database.exec(step);
+    database.pragma(`application_id = ${APPLICATION_ID}`);
+    database.pragma(`user_version = ${migrations.length}`);
+  })();
 }
 
-function migrate(database: Database.Database, path: string): void {
+/** The version of a store that may be used; 0 for one that is still to be made. Throws StoreError. */
+function check(database: Database.Database, path: string, part: { readonly create: boolean; readonly known: number }): number {
   const version = Number(database.pragma('user_version', { simple: true }));
   const application = Number(database.pragma('application_id', { simple: true }));
-  const isNew = version === 0 && application === 0;
-  if (!isNew && application !== APPLICATION_ID)
-    throw new StoreError('STORE_CORRUPT', `${path} is not a store of lnkit`, 'name another --datadir; nothing was written');
-  if (version > MIGRATIONS.length)
-    throw new StoreError('STORE_VERSION', `${path} has version ${version}, this lnkit knows ${MIGRATIONS.length}`, 'update lnkit');
-  if (!isNew && statSync(path).size <= QUICK_CHECK_LIMIT_BYTES && database.pragma('quick_check(1)', { simple: true }) !== 'ok')
+  if (application !== APPLICATION_ID) {
+    const tables = Number(database.prepare('SELECT count(*) FROM sqlite_schema').pluck().get());
+    if (version !== 0 || application !== 0 || tables > 0)
+      throw new StoreError('STORE_CORRUPT', `${path} is not a store of lnkit`, 'name another --datadir; nothing was written');
+    // Where a wallet should be, an empty file is a lost one, and not a new one.
+    if (!part.create) throw new StoreError('STORE_CORRUPT', `${path} is empty`, 'restore it from a backup; it was not written to');
+    return 0;
+  }
+  if (version > part.known)
+    throw new StoreError('STORE_VERSION', `${path} has version ${version}, this lnkit knows ${part.known}`, 'update lnkit');
+  if (statSync(path).size <= QUICK_CHECK_LIMIT_BYTES && database.pragma('quick_check(1)', { simple: true }) !== 'ok')
     throw new StoreError('STORE_CORRUPT', `${path} is damaged`, 'restore it from a backup; it was not written to');
-  if (version === MIGRATIONS.length) return;
-  if (!isNew) database.prepare('VACUUM INTO ?').run(`${path}.v${version}.bak`);
-  database.transaction(() => {
-    for (const step of MIGRATIONS.slice(version)) database.exec(step);
-    database.pragma(`application_id = ${APPLICATION_ID}`);
-    database.pragma(`user_version = ${MIGRATIONS.length}`);
-  })();
+  return version;
+}
+
+/** Whole or not at all: one that a crash cut short must neither stand for a backup nor be in the way of the next try. */
+function backUp(database: Database.Database, path: string): void {
+  const unfinished = `${path}.part`;
+  rmSync(unfinished, { force: true });
+  database.prepare('VACUUM INTO ?').run(unfinished);
+  chmodSync(unfinished, 0o600);
+  renameSync(unfinished, path);
 }
 
 function asStoreError(error: unknown, path: string): unknown {
   const code = (error as { code?: string }).code ?? '';
-  if (code === 'SQLITE_NOTADB' || code.startsWith('SQLITE_CORRUPT'))
+  // SQLITE_ERROR at a statement of ours: a table or a column is not there.
+  if (code === 'SQLITE_NOTADB' || code === 'SQLITE_ERROR' || code.startsWith('SQLITE_CORRUPT'))
     return new StoreError('STORE_CORRUPT', `${path} is damaged`, 'restore it from a backup; it was not written to');
   return error;
 }
@@ -143,6 +172,14 @@ class SqliteStore implements Store {
   }
 
   load(): StoredState {
+    try {
+      return this.#load();
+    } catch (error) {
+      throw asStoreError(error, this.path);
+    }
+  }
+
+  #load(): StoredState {
     return {
       channels: this.#blobs('SELECT blob FROM channel WHERE closed = 0'),
       extras: this.#blobs('SELECT extras.blob FROM extras JOIN channel USING (key) WHERE channel.closed = 0'),
