@@ -51,6 +51,8 @@ export class PeerSync {
   /** Short channel ids to ask for and their flags. */
   #wanted: { readonly scid: bigint; readonly flags: number }[] = [];
   #next = 0;
+  /** What the open query asks for. */
+  #asked: ReadonlySet<bigint> = new Set();
   #seen = 0;
   #lastFirstBlock = 0;
 
@@ -88,6 +90,11 @@ export class PeerSync {
   want(scids: readonly bigint[], now: UnixTime): MessageNamed<'query_short_channel_ids'> | null {
     for (const scid of scids) this.#wanted.push({ scid, flags: WANT_ALL });
     return this.isRunning ? null : this.#ask(now);
+  }
+
+  /** The open query asks for this channel. */
+  isAskedFor(scid: bigint): boolean {
+    return this.phase.kind === 'scids' && this.#asked.has(scid);
   }
 
   /** Gossip of this peer arrived: it is at work. */
@@ -133,6 +140,7 @@ export class PeerSync {
       return null;
     }
     this.#next += chunk.length;
+    this.#asked = new Set(chunk.map(({ scid }) => scid));
     this.phase = { kind: 'scids', lastProgress: now };
     const unique = chunk.filter(({ scid }, i) => scid !== chunk[i - 1]?.scid);
     const withFlags = this.#extended && unique.some(({ flags }) => flags !== WANT_ALL);

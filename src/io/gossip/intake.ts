@@ -17,6 +17,7 @@ import { CHANNEL_UNROUTABLE, CHANNEL_UNSIGNED, EDGE_KNOWN, type Graph, NODE_UNRO
 import { unassignedRequired } from '../../bolt/wire/features.ts';
 import type { GraphDatabase } from './database.ts';
 import type { Funding, FundingCheck } from './funding.ts';
+import { STALE_SECONDS, UpdateLimit } from './prune.ts';
 import type { Verifier, VerifyJob } from './verifier.ts';
 
 /** Who sent it: a peer's link, or we ourselves (no check of signatures or age), or a file. */
@@ -66,8 +67,6 @@ interface Item extends VerifyJob {
   readonly capacitySat?: number | undefined;
 }
 
-/** BOLT 7: pruning is for channels whose newest update is older than two weeks. */
-export const STALE_SECONDS = 14 * 86_400;
 const FUTURE_SECONDS = 86_400;
 const DIGEST_BACKDATED_SECONDS = 7 * 86_400;
 const BATCH = 512;
@@ -85,6 +84,7 @@ export class Intake {
   #flying = 0;
   #applied: Promise<void> = Promise.resolve();
   #idle: (() => void)[] = [];
+  readonly #limit = new UpdateLimit();
   #rooms: { readonly most: number; readonly resolve: () => void }[] = [];
   #scheduled = false;
 
@@ -164,6 +164,11 @@ export class Intake {
     if (origin.kind === 'own') {
       this.#apply({ message, updateKey: null, origin }, null);
       return true;
+    }
+    if (message.kind === 'channel_update' && origin.kind === 'peer') {
+      const channel = this.#options.graph.findChannel(message.scid);
+      if (channel !== -1 && !this.#limit.take(2 * channel + message.direction, this.#options.now()))
+        return this.#refuse('rate_limited', message, origin);
     }
     if (this.#queue.length >= MAX_WAITING) return this.#refuse('overflow', message, origin);
     this.#queue.push({ message, updateKey: message.kind === 'channel_update' ? this.#signer(message) : null, origin, capacitySat });

@@ -58,6 +58,8 @@ export class GossipPeer {
   syncs = 0;
   failures = 0;
   answering = false;
+  /** Channels it announced without being asked, of late. */
+  unasked = 0;
   #score = 0;
   #gone = false;
   readonly #options: PeerOptions;
@@ -101,6 +103,7 @@ export class GossipPeer {
   }
   forgive(): void {
     this.#score = Math.floor(this.#score / 2);
+    this.unasked = 0;
   }
 
   #pump(): void {

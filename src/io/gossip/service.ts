@@ -24,6 +24,7 @@ import { fundingCheck } from './funding.ts';
 import { type Imported, type ImportFailure, importFile } from './import.ts';
 import { type Accepted, Intake, type Origin, type Refusal } from './intake.ts';
 import { GossipPeer } from './peer.ts';
+import { Pruner } from './prune.ts';
 import { Relay } from './relay.ts';
 import { loadSnapshot, saveSnapshot } from './snapshot-file.ts';
 import { SyncKeeper } from './sync-keeper.ts';
@@ -102,6 +103,9 @@ const SHADOW_BLOCKS = [0, 40, 80, 144];
 const FORGIVE_SECONDS = 600;
 /** BOLT 7: a spent channel is forgotten after 72 blocks, because the spend may have been a splice. */
 const FORGET_AFTER_BLOCKS = 72;
+/** New channels that a peer may tell of by itself in ten minutes: more than the network opens in weeks. */
+const MAX_UNASKED = 20_000;
+const PRUNE_SECONDS = 3600;
 const MAX_WAITING_BLOCKS = 12;
 /** So many rows take some milliseconds: the event loop is not held up for longer. */
 const FLUSH_AT = 1_000;
@@ -136,6 +140,8 @@ class Service implements GossipService {
   #blocks: BlockInput[] = [];
   #lastRelay = 0;
   #lastForgiven = 0;
+  #lastPrune = 0;
+  readonly #pruner = new Pruner();
   #savedAt = { generation: -1, time: 0 };
   #closed = false;
 
@@ -192,7 +198,17 @@ class Service implements GossipService {
     const peer = this.#peers.get(link);
     if (this.#closed || peer === undefined) return true;
     peer.sync.progress(this.#options.now());
-    this.#load().intake.submit(bytes, { kind: 'peer', link: peer.link, peer: peer.peer });
+    const { intake, graph } = this.#load();
+    const origin = { kind: 'peer', link: peer.link, peer: peer.peer } as const;
+    if (type === CHANNEL_ANNOUNCEMENT) {
+      const message = readGossip(bytes);
+      const isNew = message?.kind === 'channel_announcement' && graph.findChannel(message.scid) === -1;
+      if (isNew && !peer.sync.isAskedFor(message.scid) && ++peer.unasked > MAX_UNASKED) {
+        this.#onRefused('rate_limited', origin);
+        return true;
+      }
+    }
+    intake.submit(bytes, origin);
     return true;
   }
 
@@ -220,6 +236,7 @@ class Service implements GossipService {
       this.#relay.flush(this.#peers.values());
     }
     if (this.#loaded === null) return;
+    if (now - this.#lastPrune >= PRUNE_SECONDS) this.#prune(this.#loaded, now);
     this.#loaded.database.flush();
     if (now - this.#savedAt.time >= SNAPSHOT_SECONDS && this.#keeper.isQuiet) this.#saveSnapshot(this.#loaded);
   }
@@ -284,6 +301,16 @@ class Service implements GossipService {
     if (this.#loaded === null) return;
     this.#saveSnapshot(this.#loaded);
     this.#loaded.database.close();
+  }
+
+  #prune({ graph, database, knowledge }: Loaded, now: UnixTime): void {
+    this.#lastPrune = now;
+    const self = graph.findNode(this.#options.nodeId);
+    const isOwn = (channel: number): boolean => graph.node1[channel] === self || graph.node2[channel] === self;
+    const gone = this.#pruner.prune(graph, database, now, isOwn);
+    for (const scid of gone) this.#keeper.bury(scid);
+    if (gone.length > 0) this.#options.log('debug', `${gone.length} channels without news for two weeks are forgotten`);
+    for (const edge of knowledge.forget(now)) database.write({ kind: 'forgotten', ...edge });
   }
 
   get #snapshotPath(): string {

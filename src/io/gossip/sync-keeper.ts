@@ -4,8 +4,8 @@ import type { UnixTime } from '../../base/units.ts';
 import { type Offered, WANT_ALL, WANT_UPDATE_1, WANT_UPDATE_2 } from '../../bolt/gossip/sync.ts';
 import type { Graph } from '../../bolt/route/graph.ts';
 import type { MessageNamed } from '../../bolt/wire/message.ts';
-import { STALE_SECONDS } from './intake.ts';
 import type { GossipPeer } from './peer.ts';
+import { STALE_SECONDS } from './prune.ts';
 
 /** Peers that are asked to tell us news; the rest stays silent. */
 const ACTIVE_PEERS = 3;
@@ -15,6 +15,7 @@ const SETTLE_SECONDS = 1;
 const ROTATE_SECONDS = 3600;
 /** News older than this come with the sync. Peers may send their whole graph when asked for what is older than some hours. */
 const NEWS_SECONDS = 3600;
+const MAX_ZOMBIES = 500_000;
 const MAX_FAILURES = 2;
 const NOTHING = 0xffffffff;
 
@@ -32,7 +33,7 @@ export class SyncKeeper {
   #current: GossipPeer | null = null;
   #lastSync = 0;
   /** Channels that were pruned: not asked for again until somebody has fresh updates. */
-  readonly zombies = new Set<bigint>();
+  readonly #zombies = new Set<bigint>();
   #waiters: ((done: boolean) => void)[] = [];
 
   constructor(options: SyncKeeperOptions) {
@@ -110,7 +111,7 @@ export class SyncKeeper {
     const channel = graph === null ? -1 : graph.findChannel(offered.scid);
     if (graph === null || channel === -1) {
       if (isOld) return 0;
-      return this.zombies.has(offered.scid) && !offered.dated ? 0 : WANT_ALL;
+      return this.#zombies.has(offered.scid) && !offered.dated ? 0 : WANT_ALL;
     }
     if (!offered.dated) return 0;
     const newer = (edge: number, timestamp: number, checksum: number): boolean =>
@@ -121,6 +122,10 @@ export class SyncKeeper {
       (newer(2 * channel, offered.timestamp1, offered.checksum1) ? WANT_UPDATE_1 : 0) |
       (newer(2 * channel + 1, offered.timestamp2, offered.checksum2) ? WANT_UPDATE_2 : 0)
     );
+  }
+
+  bury(scid: bigint): void {
+    if (this.#zombies.size < MAX_ZOMBIES) this.#zombies.add(scid);
   }
 
   close(): void {
