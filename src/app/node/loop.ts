@@ -128,8 +128,12 @@ export class Loop {
     setImmediate(() => {
       if (this.#queue.length > 0 || this.#dead) return;
       const env = this.#options.env(this.#state);
-      for (const [, channel] of this.#state.channels.changesSince(before.channels))
-        if (channel !== undefined) prepareCommitments(channel, env);
+      try {
+        for (const [, channel] of this.#state.channels.changesSince(before.channels))
+          if (channel !== undefined) prepareCommitments(channel, env);
+      } catch {
+        // It throws again in the step that needs it, where it is dealt with.
+      }
     });
   }
 
