@@ -97,7 +97,12 @@ export class ChainDriver {
   rebroadcast(): void {
     const env = this.#options.env();
     const state = this.#options.state();
-    for (const entry of unconfirmedOwn(state.wallet)) if (entry.tx !== null) this.publish(entry.tx, entry.label ?? 'spend');
+    const own = unconfirmedOwn(state.wallet);
+    // The child of a commitment comes after it; all else of the wallet before, because a funding transaction may spend it.
+    const send = (isAnchor: boolean): void => {
+      for (const { tx, label } of own) if (tx !== null && (label === 'anchor') === isAnchor) this.publish(tx, label ?? 'spend');
+    };
+    send(false);
     for (const channel of state.channels.values()) {
       try {
         for (const { tx, label } of publishable(channel, env)) this.publish(tx, label);
@@ -105,6 +110,7 @@ export class ChainDriver {
         this.#options.log('error', `what a channel has to publish: ${(error as Error).stack}`);
       }
     }
+    send(true);
   }
 
   /** Broadcasts in order: a child comes after its parent. */
