@@ -144,7 +144,8 @@ export class SimNode {
     const leaving = crash === 'half_effects' ? after.effects.slice(0, this.rng.below(after.effects.length)) : after.effects;
     if (!early) for (const effect of leaving) this.#act(effect);
     if (crash === 'half_effects') return false;
-    this.state = prune(this.state, before);
+    const pruned = prune(this.state, before);
+    this.state = this.#around.planted === 'settled_twice' ? withInvoicesOpen(pruned, after.state) : pruned;
     return true;
   }
 
@@ -176,12 +177,9 @@ export class SimNode {
 
   #load(): NodeState {
     const { keys, walletKeys } = this.identity;
-    const stored = this.store.load();
-    // Planted: an invoice that was settled is open again.
-    const settled = this.#around.planted === 'settled_twice' ? this.store.blobsOf('invoice') : stored.invoices;
-    const loaded = loadState({ ...stored, invoices: settled }, { network: 'regtest', keys, walletKeys });
+    const loaded = loadState(this.store.load(), { network: 'regtest', keys, walletKeys });
     if (!loaded.ok) throw new Error(`${this.name}: the store does not decode at ${loaded.failure.path}: ${loaded.failure.message}`);
-    return this.#around.planted === 'settled_twice' ? withInvoicesOpen(loaded.value) : loaded.value;
+    return loaded.value;
   }
 }
 
@@ -200,11 +198,11 @@ function withoutAnHtlc(state: NodeState): NodeState {
 }
 
 /** Planted: what was settled may be paid once more. */
-function withInvoicesOpen(state: NodeState): NodeState {
-  let { invoices } = state;
-  for (const [key, invoice] of invoices.entries())
+function withInvoicesOpen(pruned: NodeState, before: NodeState): NodeState {
+  let { invoices } = pruned;
+  for (const [key, invoice] of before.invoices.entries())
     if (invoice.state === 'settled') invoices = invoices.set(key, { ...invoice, state: 'open' });
-  return { ...state, invoices };
+  return { ...pruned, invoices };
 }
 
 export const feeratesAt = (normal: number): Feerates => ({

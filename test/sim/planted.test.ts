@@ -30,7 +30,7 @@ const bugs: readonly { readonly planted: Planted; readonly bug: string; readonly
 ];
 
 for (const { planted, bug, finding } of bugs)
-  test.skipIf(wanted().seed !== null)(`${bug} is found, and the failure says how to replay it`, () => {
+  test.skipIf(wanted().seed !== null)(`${bug} is found, and the failure says how to replay it`, { timeout: 300_000 }, () => {
     const found = firstToFind(planted);
     expect(found?.message).toMatch(finding);
     expect(found?.message).toContain(`SIM_SEED=${found?.seed} npx vitest run --project unit test/sim`);

@@ -31,10 +31,6 @@ export class MemoryStore {
     this.commits++;
   }
 
-  blobsOf(table: Row['table']): readonly Bytes[] {
-    return blobs([...this.rows(table).values()]);
-  }
-
   load(): StoredState {
     const open = [...this.rows('channel').values()].filter((row) => row.table === 'channel' && row.blob !== null && !row.closed);
     const keys = new Set(open.map((row) => toHex(row.key)));
