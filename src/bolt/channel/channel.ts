@@ -3,6 +3,7 @@ import { assertNever } from '../../base/assert.ts';
 import type { CommandId } from '../../base/ids.ts';
 import { type FeeratePerKw, feeratePerKw } from '../../base/units.ts';
 import type { Tx } from '../../bitcoin/tx.ts';
+import { supports } from '../wire/features.ts';
 import type { Message } from '../wire/message.ts';
 import { printable } from '../wire/setup.ts';
 import { receiveFundingCreated } from './accept.ts';
@@ -306,12 +307,29 @@ function flush(channel: Channel, env: Env): ChannelStep {
 /** With anchors a commitment needs to be relayed only (a child pays for its speed): 10 sat/vB, as other nodes hold it. */
 const ANCHOR_FEERATE: FeeratePerKw = feeratePerKw(2500);
 
+/** So long a peer may take to answer in the negotiation of a closing transaction. */
+const CLOSING_PATIENCE_SECONDS = 600;
+
+/** What becomes of a closing that the peer lets lie; null where it does not. */
+function closingTimeout(channel: Channel, active: Active, env: Env): ChannelStep | null {
+  const { negotiation, link, features } = channel.session;
+  if (negotiation === null || link !== 'established' || env.now - negotiation.since <= CLOSING_PATIENCE_SECONDS) return null;
+  // BOLT 2: "SHOULD close the connection if it doesn't receive closing_sig."
+  if (supports(features, 'option_simple_close'))
+    return negotiation.awaiting === null ? null : stepTo(goOffline(channel), [{ kind: 'disconnect', why: 'no closing_sig' }]);
+  // BOLT 2: "if it doesn't receive a closing_signed response after a reasonable amount of time: MUST fail the channel".
+  return bestClosing(active.closingTxs, env) === null ? forceClose(channel, active, 'no closing fee was agreed on in time', env) : null;
+}
+
 /** As funder, keeps the feerate near the estimate. */
 function tick(channel: Channel, env: Env): ChannelStep {
   const { phase, params } = channel.durable;
   if (phase.kind === 'opening' && channel.session.link === 'disconnected')
     return failOpening(channel, phase, 'the connection was lost', { tellPeer: false, code: 'PEER_UNREACHABLE' });
-  if (phase.kind !== 'active' || !params.isFunder || !isUsable(channel)) return stepTo(channel);
+  if (phase.kind !== 'active') return stepTo(channel);
+  const mute = closingTimeout(channel, phase, env);
+  if (mute !== null) return mute;
+  if (!params.isFunder || !isUsable(channel)) return stepTo(channel);
   const estimate = formatOf(params) === 'anchors' ? Math.min(env.feerates.normal, ANCHOR_FEERATE) : env.feerates.priority;
   const wanted = feeratePerKw(Math.max(estimate, env.feerates.minimum, 253));
   const now = snapshot(phase.commitments, 'remoteNext', true).feerate;

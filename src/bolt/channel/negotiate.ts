@@ -98,7 +98,7 @@ function ownRange(params: ChannelParams, active: Active, env: Env): { readonly m
 export function startLegacy(channel: Channel, active: Active, env: Env): ChannelStep {
   const { params } = channel.durable;
   const { min, max, ideal } = ownRange(params, active, env);
-  const negotiation: Negotiation = { range: { min, max }, sentFee: null, receivedFee: null, awaiting: null, opened: true };
+  const negotiation: Negotiation = { range: { min, max }, sentFee: null, receivedFee: null, awaiting: null, since: env.now };
   if (!params.isFunder) return stepTo(withSession(channel, { negotiation }));
   return propose(channel, active, negotiation, ideal, env);
 }
@@ -160,7 +160,7 @@ export function receiveClosingSigned(channel: Channel, active: Active, message: 
 
 const fresh = (params: ChannelParams, active: Active, env: Env): Negotiation => {
   const { min, max } = ownRange(params, active, env);
-  return { range: { min, max }, sentFee: null, receivedFee: null, awaiting: null, opened: true };
+  return { range: { min, max }, sentFee: null, receivedFee: null, awaiting: null, since: env.now };
 };
 
 /** BOLT 2: the non-funder "SHOULD set max_fee_satoshis to at least the max_fee_satoshis received". */

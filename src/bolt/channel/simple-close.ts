@@ -33,13 +33,13 @@ const TLV_OF: { readonly [V in SimpleCloseVariant]: TlvName } = {
 };
 const VARIANTS = Object.keys(TLV_OF) as readonly SimpleCloseVariant[];
 
-const EMPTY_NEGOTIATION: Negotiation = {
+const negotiationOf = (awaiting: ClosingRequest | null, env: Env): Negotiation => ({
   range: { min: sat(0), max: sat(0) },
   sentFee: null,
   receivedFee: null,
-  awaiting: null,
-  opened: true,
-};
+  awaiting,
+  since: env.now,
+});
 
 /** Sends our `closing_complete`, where our balance pays for a closing transaction. */
 export function startSimple(channel: Channel, active: Active, env: Env): ChannelStep {
@@ -56,12 +56,12 @@ export function startSimple(channel: Channel, active: Active, env: Env): Channel
   const variants = simpleCloseVariants(request);
   const least = closingFee([local.script, remote.script], env.feerates.minimum);
   // Where what is ours pays for no transaction that is relayed, the peer's has to do.
-  if (variants.length === 0 || fee < least) return stepTo(withSession(channel, { negotiation: EMPTY_NEGOTIATION }));
+  if (variants.length === 0 || fee < least) return stepTo(withSession(channel, { negotiation: negotiationOf(null, env) }));
   const key = env.keys.channelSecrets(params.keyIndex).fundingKey;
   const tlvs: Partial<Record<TlvName, Bytes>> = {};
   for (const { variant, tx } of variants) tlvs[TLV_OF[variant]] = signClosing(tx, closingInput(params), key);
   const awaiting: ClosingRequest = { closerScript: local.script, closeeScript: remote.script, fee, locktime: env.height };
-  return stepTo(withSession(channel, { negotiation: { ...EMPTY_NEGOTIATION, awaiting } }), [
+  return stepTo(withSession(channel, { negotiation: negotiationOf(awaiting, env) }), [
     send({ name: 'closing_complete', channelId: params.channelId, ...fieldsOf(awaiting), tlvs }),
   ]);
 }
@@ -154,7 +154,7 @@ export function receiveClosingSig(channel: Channel, active: Active, message: Mes
   if (tx === undefined || signature === undefined || !verifyClosing(tx, input, signature))
     return fault('closing_signature', `the signature of ${variant} is invalid`);
   const own = signClosing(tx, input, env.keys.channelSecrets(params.keyIndex).fundingKey);
-  const negotiation: Negotiation = { ...EMPTY_NEGOTIATION, awaiting: null };
+  const negotiation = negotiationOf(null, env);
   const complete = completeClosing(tx, input, { local: own, remote: signature });
   const step = addClosingTx(withSession(channel, { negotiation }), active, { tx: complete, fee: awaiting.fee }, env);
   return handled(step.channel, step.effects);

@@ -1,7 +1,18 @@
 // What a channel remembers. `durable` is stored in the commit of every step; `session` lives as long as a connection and is rebuilt after it.
 import { type Bytes, EMPTY } from '../../base/bytes.ts';
 import type { ChannelId, CommandId, NodeId, OutPoint, Preimage, ShortChannelId, TxId } from '../../base/ids.ts';
-import { type Blocks, blocks, type FeeratePerKw, type Height, height, type Msat, msat, type Sat, sat } from '../../base/units.ts';
+import {
+  type Blocks,
+  blocks,
+  type FeeratePerKw,
+  type Height,
+  height,
+  type Msat,
+  msat,
+  type Sat,
+  sat,
+  type UnixTime,
+} from '../../base/units.ts';
 import type { Tx } from '../../bitcoin/tx.ts';
 import type { ShaChain } from '../../crypto/shachain.ts';
 import { hasBit } from '../wire/features.ts';
@@ -212,8 +223,8 @@ export interface Negotiation {
   readonly receivedFee: Sat | null;
   /** Of option_simple_close: the `closing_complete` that awaits its `closing_sig`. */
   readonly awaiting: ClosingRequest | null;
-  /** Ours was sent once. */
-  readonly opened: boolean;
+  /** When it began on this connection. */
+  readonly since: UnixTime;
 }
 
 export interface ClosingRequest {

@@ -2,14 +2,14 @@
 import { describe, expect, test } from 'vitest';
 import { must } from '../../../../src/base/assert.ts';
 import { toHex, utf8 } from '../../../../src/base/bytes.ts';
-import { feeratePerKw, msat, sat } from '../../../../src/base/units.ts';
+import { feeratePerKw, msat, sat, unixTime } from '../../../../src/base/units.ts';
 import { txId } from '../../../../src/bitcoin/tx.ts';
 import { acceptChannel, channelCodec, openChannel } from '../../../../src/bolt/channel/channel.ts';
 import { localCommitmentTx } from '../../../../src/bolt/channel/force-close.ts';
 import { perCommitmentSecret } from '../../../../src/bolt/channel/keys.ts';
 import type { Message, MessageNamed } from '../../../../src/bolt/wire/message.ts';
 import { encodeWith } from '../../../../src/codec/codec.ts';
-import { type Name, Pair, type PairOptions, p2wpkh } from '../../../channel/pair.ts';
+import { ANCHORS, type Name, Pair, type PairOptions, p2wpkh } from '../../../channel/pair.ts';
 
 const opened = (options: PairOptions = {}): Pair => new Pair({ pushMsat: 400_000_000n, ...options }).ready();
 const tell = (pair: Pair, name: Name, message: Message): Pair => pair.feed(name, { kind: 'message', message });
@@ -179,6 +179,30 @@ describe('closing', () => {
     expect(pair.publishable('alice').length).toBe(1);
     expect(toHex(txId(must(pair.publishable('alice')[0], 'the dearest').tx))).not.toBe(toHex(txId(own)));
   });
+
+  for (const [how, phase] of [
+    ['closing_signed', 'force_closing'],
+    ['closing_complete', 'negotiating'],
+  ] as const)
+    test(`a peer that never answers ${how} is not waited for without end`, () => {
+      const simple = how === 'closing_complete';
+      const pair = opened({ features: ANCHORS.filter((name) => simple || name !== 'option_simple_close') });
+      pair.feed('alice', { kind: 'close', id: pair.command(), script: p2wpkh('alice'), feerate: null });
+      for (let i = 0; i < 10 && !pair.sentBy('alice').includes(how); i++) {
+        pair.flush();
+        pair.deliver('bob');
+        if (!pair.sentBy('alice').includes(how)) pair.deliver('alice');
+      }
+      const wait = (seconds: number): void => {
+        pair.alice.env = { ...pair.alice.env, now: unixTime(pair.alice.env.now + seconds) };
+        pair.feed('alice', { kind: 'tick' });
+      };
+      wait(600);
+      expect([pair.view('alice').phase, pair.alice.hungUp]).toEqual(['negotiating', null]);
+      wait(1);
+      expect(pair.view('alice').phase).toBe(phase);
+      if (simple) expect(pair.alice.hungUp).toContain('closing_sig');
+    });
 
   test('an update after both shutdowns, with nothing left to resolve, is a fault', () => {
     const pair = opened({ features: ['option_static_remotekey', 'option_anchors', 'option_channel_type'] });

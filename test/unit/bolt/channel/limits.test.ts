@@ -127,6 +127,8 @@ describe('update_fee', () => {
     const pair = opened({ pushMsat: 980_000_000n });
     expect(propose(pair, 'bob', 1500)).toMatchObject({ code: 'POLICY', rule: 'update_fee' });
     expect(propose(pair, 'alice', 20_000)).toMatchObject({ code: 'INSUFFICIENT_FUNDS', rule: 'fee' });
+    // It would leave the funder less than the reserve: 20,000 sat less 660 and 1,124 weight at 9,000 sat/kw.
+    expect(propose(pair, 'alice', 9_000)).toMatchObject({ code: 'INSUFFICIENT_FUNDS', rule: 'fee' });
     expect(propose(pair, 'alice', 252)).toMatchObject({ code: 'POLICY', rule: 'feerate_per_kw' });
     expect(propose(pair, 'alice', 1_000_000)).toMatchObject({ code: 'POLICY', rule: 'feerate_per_kw' });
   });
@@ -206,6 +208,26 @@ describe('what the peer adds', () => {
     for (let i = 0; i < 3; i++) pair.add('alice', 200_000n);
     pair.settle();
     expect(pair.eventsOf('bob', 'htlc_received').map((event) => event.overDustExposure)).toEqual([false, false, true]);
+  });
+
+  test('our own dust counts towards it, and dust on the peer’s commitment alone does', () => {
+    const marks = (pair: Pair) => pair.eventsOf('bob', 'htlc_received').map((event) => event.overDustExposure);
+    const both = opened({ limits: { bob: { maxDustHtlcExposure: msat(500_000n) } } });
+    both.add('bob', 300_000n);
+    both.settle().add('alice', 200_001n);
+    both.settle();
+    expect(marks(both)).toEqual([true]);
+    const theirs = opened({ limits: { alice: { dustLimit: 700n as never }, bob: { maxDustHtlcExposure: msat(600_000n) } } });
+    theirs.add('alice', 650_000n);
+    theirs.settle();
+    expect(marks(theirs)).toEqual([true]);
+  });
+
+  test('a funder that keeps its reserve and cannot pay the fee', () => {
+    // 600,000 sat less the reserve, the anchors, and (1124 + 172) weight at 1,000 sat/kw.
+    const most = 600_000_000n - 10_000_000n - 660_000n - 1_296_000n;
+    expect(add(opened(), { amountMsat: msat(most) }).bob.hungUp).toBeNull();
+    expect(add(opened(), { amountMsat: msat(most + 1n) }).bob.hungUp).toContain('cannot pay the fee');
   });
 });
 
