@@ -26,6 +26,8 @@ export interface Path {
 
 /** Which limit turned edges away during a search: what an explanation of NO_ROUTE starts from. */
 export interface Pruned {
+  /** Edges that carry what is asked for, but not with the fees of the hops behind them. */
+  amount: number;
   fee: number;
   cltv: number;
   hops: number;
@@ -52,7 +54,7 @@ export class Searcher {
   #nodeMarks = new Uint8Array(0);
   #edgeMarks = new Uint8Array(0);
   #round = 0;
-  #pruned: Pruned = { fee: 0, cltv: 0, hops: 0 };
+  #pruned: Pruned = { amount: 0, fee: 0, cltv: 0, hops: 0 };
 
   get pruned(): Readonly<Pruned> {
     return this.#pruned;
@@ -88,7 +90,7 @@ export class Searcher {
     const edges = 2 * problem.graph.channels;
     if (this.#edgeMarks.length < edges) this.#edgeMarks = new Uint8Array(edges + 2048);
     this.#round++;
-    this.#pruned = { fee: 0, cltv: 0, hops: 0 };
+    this.#pruned = { amount: 0, fee: 0, cltv: 0, hops: 0 };
     for (const node of problem.blockedNodes) this.#nodeMarks[node]! |= BLOCKED;
     for (const node of problem.extrasInto.keys()) this.#nodeMarks[node]! |= EXTRAS;
     for (const edge of problem.adjustments.keys()) if (edge < edges) this.#edgeMarks[edge] = 1;
@@ -144,7 +146,11 @@ export class Searcher {
     for (let i = from; i < to; i++) {
       const edge = inEdges[i] as number;
       if (edgeFlags[edge] !== EDGE_KNOWN) continue;
-      if (amount < (htlcMinimumMsat[edge] as number) || amount > (htlcMaximumMsat[edge] as number)) continue;
+      if (amount < (htlcMinimumMsat[edge] as number)) continue;
+      if (amount > (htlcMaximumMsat[edge] as number)) {
+        if (limits.amountMsat <= (htlcMaximumMsat[edge] as number)) this.#pruned.amount++;
+        continue;
+      }
       const channel = edge >> 1;
       const near = ((edge & 1) === 0 ? node1[channel] : node2[channel]) as number;
       if (
@@ -172,7 +178,10 @@ export class Searcher {
             ? Number.POSITIVE_INFINITY
             : Math.log((capacity + UNIT) / (capacity + UNIT - amount))
           : adjustedSurprise(model, adjustment, capacity, amount);
-      if (nats === Number.POSITIVE_INFINITY) continue;
+      if (nats === Number.POSITIVE_INFINITY) {
+        if (amount > limits.amountMsat) this.#pruned.amount++;
+        continue;
+      }
       this.#offer(near, edge, cost, amount, cltv, (this.#hops[node] as number) + 1, fee, delta, nats, limits, model, objective);
     }
   }
@@ -180,14 +189,17 @@ export class Searcher {
   #relaxExtra(problem: Problem, limits: SearchLimits, model: CostModel, objective: Objective, edge: number, extra: ExtraEdge): void {
     const node = extra.to;
     const amount = this.#amount[node] as number;
-    if (amount < extra.htlcMinimumMsat || amount > extra.htlcMaximumMsat) return;
+    if (amount < extra.htlcMinimumMsat) return;
     const near = extra.from;
     if (this.#stamp[near] === this.#round && this.#settled[near] === 1) return;
     if (((this.#nodeMarks[near] as number) & BLOCKED) !== 0) return;
     const adjustment = problem.adjustments.get(edge);
     if (adjustment?.excluded === true) return;
     const room = (extra.sendableMsat ?? Number.POSITIVE_INFINITY) - (adjustment?.usedMsat ?? 0);
-    if (amount > room || amount >= (adjustment?.failsFromMsat ?? Number.POSITIVE_INFINITY)) return;
+    if (amount > extra.htlcMaximumMsat || amount > room || amount >= (adjustment?.failsFromMsat ?? Number.POSITIVE_INFINITY)) {
+      if (amount > limits.amountMsat) this.#pruned.amount++;
+      return;
+    }
     const isOurs = near === problem.source;
     const policy = adjustment?.policy ?? extra;
     const fee = isOurs ? 0 : policy.feeBaseMsat + Math.floor((amount * policy.feeProportionalMillionths) / 1_000_000);

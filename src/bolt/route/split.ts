@@ -49,8 +49,9 @@ export function bestPath(
   const { searcher, model } = tools;
   const cheapest = searcher.find(problem, limits, model);
   if (cheapest !== null) return cheapest;
-  const { fee, cltv } = searcher.pruned;
-  if (fee > 0) {
+  const { amount, fee, cltv } = searcher.pruned;
+  // The way of least fees is also the one that needs the least room.
+  if (fee > 0 || amount > 0) {
     const found = searcher.find(problem, limits, model, 'fee');
     if (found !== null) return found;
   }
