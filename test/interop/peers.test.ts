@@ -82,6 +82,8 @@ test('a zero-conf channel that the receiver accepts carries a payment before any
 
 test('of the closing transactions of a simple close the replacement with the highest fee confirms', async () => {
   const { lab: network, alice, carol } = lab();
+  // A restart in an earlier test ends connections that no channel calls for.
+  await alice.client.connectPeer(carol.address);
   const channel = await alice.openActiveChannel({ peer: carol.nodeId, amountSat: 1_000_000, pushSat: 400_000 });
   const first = await alice.client.closeChannel(channel, { feeRate: 3, own: true });
   const second = await alice.client.closeChannel(channel, { feeRate: 60, own: true, replaces: first });
@@ -93,6 +95,8 @@ test('of the closing transactions of a simple close the replacement with the hig
 
 test('after a kill and a force close both ends have their money back', async () => {
   const { lab: network, alice, carol } = lab();
+  // A restart in an earlier test ends connections that no channel calls for.
+  await alice.client.connectPeer(carol.address);
   const channel = await alice.openActiveChannel({ peer: carol.nodeId, amountSat: 1_000_000, pushSat: 400_000 });
   await carol.kill();
   expect(carol.running).toBe(false);
