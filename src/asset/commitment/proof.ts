@@ -97,5 +97,6 @@ function outerRoot({ taprootAssetProof }: CommitmentProof, tapKey: Bytes, leaf: 
   const { version, proof } = taprootAssetProof;
   if (!isKnownTapVersion(version)) return refuse('UNKNOWN_VERSION', `commitment version ${version}`);
   const root = proofRoot(proof, tapKey, leaf);
-  return root === null ? refuse('SUM_OVERFLOW', 'the sums of the commitment proof overflow') : ok({ version, root });
+  if (root === null) return refuse('SUM_OVERFLOW', 'the sums of the commitment proof overflow');
+  return ok({ version, root: { hash: root.hash, sum: root.sum } });
 }
