@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { wanted } from './campaign.ts';
 import type { Planted } from './node.ts';
 import { SeedFailed, simulate } from './simulate.ts';
 
@@ -29,8 +28,7 @@ const bugs: readonly { readonly planted: Planted; readonly bug: string; readonly
   { planted: 'settled_twice', bug: 'a double settle', finding: /took \d+ msat for an invoice|no settled invoice/ },
 ];
 
-/** A replayed seed is about the product: the bugs are planted in whole runs only. */
-for (const { planted, bug, finding } of wanted().seed === null ? bugs : [])
+for (const { planted, bug, finding } of bugs)
   test(`${bug} is found, and the failure says how to replay it`, { timeout: 300_000 }, () => {
     const found = firstToFind(planted);
     expect(found?.message).toMatch(finding);
