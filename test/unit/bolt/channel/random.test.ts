@@ -1,8 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { toHex } from '../../../../src/base/bytes.ts';
 import type { BlockHash, Preimage } from '../../../../src/base/ids.ts';
 import { feeratePerKw, height, satToMsat } from '../../../../src/base/units.ts';
+import { txId } from '../../../../src/bitcoin/tx.ts';
 import { channelCodec, publishable, step } from '../../../../src/bolt/channel/channel.ts';
+import { buildLocal } from '../../../../src/bolt/channel/commit.ts';
 import { readCommitmentNumber } from '../../../../src/bolt/channel/commitment.ts';
 import { type Channel, commitmentParams } from '../../../../src/bolt/channel/state.ts';
 import type { ChannelInput } from '../../../../src/bolt/channel/types.ts';
@@ -45,6 +48,8 @@ class Run {
   readonly preimages = new Map<string, Preimage>();
   /** By side: the number of its first commitment whose secret has not left it. */
   readonly unrevoked = { alice: 0n, bob: 0n };
+  /** By side and number: its commitments, and the HTLCs that have an output there, as it sees them. */
+  readonly commitments = new Map<string, { readonly txid: string; readonly htlcs: readonly string[] }>();
   /** Commitments seen by `checkLeaving`. */
   left = 0;
 
@@ -119,8 +124,32 @@ class Run {
         expect(localMsat + remoteMsat + inFlight, `${end} ${which}: value is conserved`).toBe(satToMsat(capacity));
       }
     }
+    for (const end of ['alice', 'bob'] as const) this.#note(end);
     const quiet = pair.alice.inbox.length === 0 && pair.bob.inbox.length === 0;
     if (quiet && isAtRest(pair.active('alice').commitments) && isAtRest(pair.active('bob').commitments)) expectAgreement(pair);
+  }
+
+  #note(name: Name): void {
+    const { commitments } = this.pair.active(name);
+    const key = `${name} ${commitments.local.number}`;
+    if (this.commitments.has(key)) return;
+    const built = buildLocal(this.pair.channel(name).durable.params, commitments, this.pair.ends[name].env, 'local');
+    const htlcs = built.htlcs.map(({ directed }) => `${directed.offered ? name : other(name)} ${directed.htlc.id}`);
+    this.commitments.set(key, { txid: toHex(txId(built.tx)), htlcs: htlcs.sort() });
+  }
+
+  /** What is kept of the peer's revoked commitments is what stood in them: with it they are punished. */
+  checkFacts(name: Name): number {
+    let compared = 0;
+    for (const fact of this.pair.ends[name].facts) {
+      if (fact.kind !== 'revoked_commitment') continue;
+      const theirs = this.commitments.get(`${other(name)} ${fact.commitmentNumber}`);
+      if (theirs === undefined) continue;
+      const htlcs = fact.htlcs.map(({ htlc, offeredByUs }) => `${offeredByUs ? name : other(name)} ${htlc.id}`);
+      expect({ txid: toHex(fact.txid), htlcs: htlcs.sort() }, `${name}, revoked ${fact.commitmentNumber}`).toEqual(theirs);
+      compared++;
+    }
+    return compared;
   }
 
   /** Whatever makes `name` leave the channel now, as it is or as it is stored: what it publishes is not revoked, and is signed. */
@@ -199,6 +228,7 @@ describe('random traffic', () => {
     ['static_remotekey', LEGACY],
   ] as const)
     test(`${title}: whatever happens, honest sides find no fault, value is conserved and the commitments agree`, () => {
+      let facts = 0;
       fc.assert(
         fc.property(fc.array(action, { minLength: 10, maxLength: 120 }), (actions) => {
           const run = new Run(features);
@@ -208,8 +238,10 @@ describe('random traffic', () => {
           }
           run.finish();
           run.check();
+          facts += run.checkFacts('alice') + run.checkFacts('bob');
         }),
         { numRuns: 60, seed: 20260, endOnFailure: false },
       );
+      expect(facts).toBeGreaterThan(100);
     });
 });
