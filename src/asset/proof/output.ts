@@ -26,11 +26,7 @@ export function taprootKeyOf(tx: Tx, index: number): Bytes | null {
 export function verifyInclusion(anchor: Tx, proof: TaprootProof, asset: Asset): Result<TapRoot, OutputFailure> {
   const { commitmentProof } = proof;
   if (commitmentProof === null || proof.tapscriptProof !== null) return refuse('INVALID_PROOF', 'an inclusion proof is a commitment proof');
-  // Without this an asset could stand in a second place, which no exclusion proof looks at.
-  const { assetProof } = commitmentProof;
-  if (assetProof !== null && !equal(assetProof.tapKey, tapCommitmentKey(asset)))
-    return refuse('INVALID_PROOF', 'the asset proof is of the tree of another asset');
-  const root = rootWithAsset(commitmentProof, withoutSplitCommitment(asset));
+  const root = rootWith(commitmentProof, asset);
   return root.ok ? matchOutput(anchor, proof, root.value) : root;
 }
 
@@ -53,7 +49,16 @@ export function verifyExclusion(anchor: Tx, proof: TaprootProof, asset: Asset): 
     : refuse('INVALID_PROOF', `output ${proof.outputIndex} has another script tree than the tapscript proof`);
 }
 
-function rootWithout(proof: CommitmentProof, asset: Asset): Result<TapRoot, OutputFailure> {
+/** The commitment in which `asset` stands at its own place. */
+export function rootWith(proof: CommitmentProof, asset: Asset): Result<TapRoot, OutputFailure> {
+  // Without this an asset could stand in a second place, which no exclusion proof looks at.
+  if (proof.assetProof !== null && !equal(proof.assetProof.tapKey, tapCommitmentKey(asset)))
+    return refuse('INVALID_PROOF', 'the asset proof is of the tree of another asset');
+  return rootWithAsset(proof, withoutSplitCommitment(asset));
+}
+
+/** The commitment in which `asset` does not stand at its place. */
+export function rootWithout(proof: CommitmentProof, asset: Asset): Result<TapRoot, OutputFailure> {
   const tapKey = tapCommitmentKey(asset);
   if (proof.assetProof === null) return rootWithoutCommitment(proof, tapKey);
   if (!equal(proof.assetProof.tapKey, tapKey)) return refuse('INVALID_PROOF', 'the asset proof is of the tree of another asset');

@@ -1,4 +1,4 @@
-import { type Bytes, toHex } from '../../base/bytes.ts';
+import { type Bytes, equal, toHex } from '../../base/bytes.ts';
 import type { BlockHash, OutPoint } from '../../base/ids.ts';
 import { ok, type Result } from '../../base/result.ts';
 import { type BlockHeader, blockHash } from '../../bitcoin/block.ts';
@@ -13,11 +13,11 @@ import { inputSet } from '../vm/virtual-tx.ts';
 import { type VmCode, type VmEnv, validateTransition } from '../vm/vm.ts';
 import type { FileCode } from './file.ts';
 import type { MetaReveal } from './meta.ts';
-import { taprootKeyOf, verifyExclusion, verifyInclusion } from './output.ts';
+import { rootWith, rootWithout, taprootKeyOf, verifyExclusion, verifyInclusion } from './output.ts';
 import { verifyOwnership } from './ownership.ts';
 import { outPointOf, type Proof, TRANSITION_VERSION } from './proof.ts';
 import { verifyReveals } from './reveal.ts';
-import type { OutputCommitmentProof, TaprootProof } from './taproot-proof.ts';
+import type { TaprootProof } from './taproot-proof.ts';
 import { verifyTxProof } from './tx-merkle.ts';
 
 export type ProofCode =
@@ -117,7 +117,7 @@ function verifyOutputs(proof: Proof): Result<TapRoot, ProofFailure> {
   const { anchorTx, asset, inclusionProof, splitRootProof } = proof;
   const inclusion = verifyInclusion(anchorTx, inclusionProof, asset);
   if (!inclusion.ok) return inclusion;
-  const spent = verifyStxo(proof, [inclusionProof], 'inclusion');
+  const spent = verifyStxo(proof, [{ output: inclusionProof, root: inclusion.value }], 'inclusion');
   if (!spent.ok) return spent;
   const split = splitOf(asset);
   if (split !== null) {
@@ -140,41 +140,46 @@ function verifyExclusions(proof: Proof): Result<readonly number[], ProofFailure>
   // One for each output is enough: an inflated list is refused before it costs anything.
   if (exclusionProofs.length > 2 * anchorTx.outputs.length)
     return refuse('INVALID_PROOF', `${exclusionProofs.length} exclusion proofs for ${anchorTx.outputs.length} outputs`);
-  const versions: number[] = [];
-  const withCommitment: TaprootProof[] = [];
+  const withCommitment: Committed[] = [];
   for (const exclusion of exclusionProofs) {
     const commitment = verifyExclusion(anchorTx, exclusion, asset);
     if (!commitment.ok) return commitment;
     missing.delete(exclusion.outputIndex);
     if (commitment.value === null) continue;
-    versions.push(commitment.value.version);
-    withCommitment.push(exclusion);
+    withCommitment.push({ output: exclusion, root: commitment.value });
   }
   if (missing.size > 0) return refuse('MISSING_EXCLUSION', `no exclusion proof for output ${[...missing].join(', ')}`);
   const spent = withCommitment.length === 0 ? ok(null) : verifyStxo(proof, withCommitment, 'exclusion');
-  return spent.ok ? ok(versions) : spent;
+  return spent.ok ? ok(withCommitment.map(({ root }) => root.version)) : spent;
+}
+
+/** An output whose commitment is known. */
+interface Committed {
+  readonly output: TaprootProof;
+  readonly root: TapRoot;
 }
 
 /**
  * The leaves of the assets that a transfer spent stand in its own output and in no other, so that a second, conflicting transfer in the same
  * transaction cannot be shown. Version 1 needs these proofs; where an older one has them they are verified as well.
  */
-function verifyStxo(proof: Proof, outputs: readonly TaprootProof[], kind: 'inclusion' | 'exclusion'): Result<null, ProofFailure> {
-  const { asset, version, anchorTx } = proof;
+function verifyStxo(proof: Proof, outputs: readonly Committed[], kind: 'inclusion' | 'exclusion'): Result<null, ProofFailure> {
+  const { asset, version } = proof;
   if (!isTransferRoot(asset)) return ok(null);
-  const isThere = outputs.some(({ commitmentProof }) => (commitmentProof?.stxoProofs.length ?? 0) > 0);
+  const isThere = outputs.some(({ output }) => (output.commitmentProof?.stxoProofs.length ?? 0) > 0);
   if (!isThere)
     return version === TRANSITION_VERSION.V0 ? ok(null) : refuse('MISSING_STXO', `the ${kind} proofs of spent assets are missing`);
   const leaves = new Map(spentLeavesOf(asset).map((leaf) => [toHex(leaf.scriptKey), leaf]));
-  for (const output of outputs) {
-    const commitment = output.commitmentProof as OutputCommitmentProof;
+  for (const { output, root } of outputs) {
     const missing = new Set(leaves.keys());
-    for (const { scriptKey, proof: spent } of commitment.stxoProofs) {
+    for (const { scriptKey, proof: spent } of output.commitmentProof?.stxoProofs ?? []) {
       const leaf = leaves.get(toHex(scriptKey));
       if (leaf === undefined) return refuse('INVALID_PROOF', 'a proof of a spent asset that was not spent');
-      const combined = { ...output, commitmentProof: { ...commitment, ...spent, stxoProofs: [] } };
-      const verified = kind === 'inclusion' ? verifyInclusion(anchorTx, combined, leaf) : verifyExclusion(anchorTx, combined, leaf);
-      if (!verified.ok) return verified;
+      const derived = kind === 'inclusion' ? rootWith(spent, leaf) : rootWithout(spent, leaf);
+      if (!derived.ok) return derived;
+      // The output commits to `root`, which was verified: a second proof in it must lead to the same one.
+      if (!equal(derived.value.root.hash, root.root.hash) || derived.value.root.sum !== root.root.sum)
+        return refuse('INVALID_PROOF', `the ${kind} proof of a spent asset is of another commitment`);
       missing.delete(toHex(scriptKey));
     }
     if (missing.size > 0) return refuse('MISSING_STXO', `an ${kind} proof of a spent asset is missing`);
