@@ -67,9 +67,12 @@ export function bestClosing(closings: readonly ClosingTx[], env: Env): ClosingTx
   return minable.reduce<ClosingTx | null>((most, closing) => (most === null || closing.fee >= most.fee ? closing : most), null);
 }
 
-/** Final, and relayed. */
+/** The peer may have seen blocks that we have yet to see. */
+const SOON_BLOCKS = 6;
+
+/** Final, or will be within some blocks; and relayed. */
 function isMinable({ tx }: ClosingTx, env: Env): boolean {
-  const now = tx.locktime < LOCKTIME_IS_TIME ? env.height : env.now;
+  const now = tx.locktime < LOCKTIME_IS_TIME ? env.height + SOON_BLOCKS : env.now;
   const isFinal = tx.locktime <= now || tx.inputs.every(({ sequence }) => sequence === 0xffffffff);
   return isFinal && !tx.outputs.some(({ amount, script }) => isDust(amount, script));
 }

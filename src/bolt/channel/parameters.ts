@@ -158,7 +158,8 @@ export function wantedChannelType(part: { readonly features: Bytes; readonly sci
 
 /** The peer's `upfront_shutdown_script`: null where it fixes none, `invalid` where it is not of a form of `shutdown`. */
 export function upfrontScript(script: Bytes | undefined, features: Bytes): Bytes | null | 'invalid' {
-  if (script === undefined || script.length === 0) return null;
+  // BOLT 2: it binds "if both nodes advertised the option_upfront_shutdown_script feature".
+  if (script === undefined || script.length === 0 || !supports(features, 'option_upfront_shutdown_script')) return null;
   return isShutdownScript(script, shutdownForms(features)) ? script : 'invalid';
 }
 

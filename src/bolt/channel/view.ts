@@ -90,7 +90,7 @@ function phaseName(channel: Channel): PhaseName {
     case 'active':
       return activeName(phase);
     case 'closing':
-      if (phase.how === 'cooperative') return 'closing';
+      if (phase.how === 'cooperative' || phase.how === 'never_funded') return 'closing';
       return phase.how === 'data_loss' ? 'data_loss' : 'force_closing';
     case 'closed':
       return 'closed';

@@ -106,6 +106,14 @@ describe('what a peer makes us keep', () => {
     expect(stored(pair, 'bob')).toBeLessThan(before + 200);
   });
 
+  test('an upfront_shutdown_script binds only where both know of it', () => {
+    const known = new Pair({ upfront: p2wpkh('fixed') }).ready();
+    expect(known.channel('alice').durable.params.upfront.remote).toEqual(p2wpkh('fixed'));
+    const features = ANCHORS.filter((name) => name !== 'option_upfront_shutdown_script');
+    const unknown = new Pair({ upfront: p2wpkh('fixed'), features }).ready();
+    expect(unknown.channel('alice').durable.params.upfront.remote).toBeNull();
+  });
+
   test('funding_satoshis beyond all money there is', () => {
     const pair = new Pair();
     const started = openChannel(pair.openRequest(), pair.alice.env);
@@ -137,12 +145,19 @@ describe('closing', () => {
     const pair = opened({ pushMsat: 600_000_000n });
     pair.feed('alice', { kind: 'close', id: pair.command(), script: p2wpkh('alice'), feerate: null }).settle();
     const before = must(pair.publishable('alice')[0], 'a closing transaction').tx;
-    complete(pair, { feerate: 9000, height: 400_000_000 });
+    complete(pair, { feerate: 9000, height: pair.height + 7 });
     const now = must(pair.publishable('alice')[0], 'a closing transaction').tx;
     expect(toHex(txId(now))).toBe(toHex(txId(before)));
     // Nor one that no node relays.
     complete(pair, { feerate: 2_000_000 });
     expect(toHex(txId(must(pair.publishable('alice')[0], 'tx').tx))).toBe(toHex(txId(before)));
+  });
+
+  test('one of a peer that is some blocks ahead stands', () => {
+    const pair = opened();
+    pair.feed('alice', { kind: 'close', id: pair.command(), script: p2wpkh('alice'), feerate: null }).settle();
+    complete(pair, { feerate: 9000, height: pair.height + 6 });
+    expect(must(pair.publishable('alice')[0], 'a closing transaction').tx.locktime).toBe(pair.height + 6);
   });
 
   test('where nothing else was agreed on, an error of the peer still fails the channel', () => {
@@ -260,6 +275,7 @@ describe('a funding transaction that is double-spent', () => {
     pair.mine([conflict]).reload('alice');
     expect(pair.view('alice').closing).toMatchObject({ how: 'never_funded' });
     expect(pair.publishable('alice')).toEqual([]);
+    expect(pair.view('alice').phase).toBe('closing');
     expect(pair.eventsOf('alice', 'closing').length).toBe(1);
     pair.mine([], 97);
     expect(pair.view('alice').phase).not.toBe('closed');
