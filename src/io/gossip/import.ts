@@ -3,7 +3,7 @@ import { gunzipSync } from 'node:zlib';
 import { type Bytes, equal } from '../../base/bytes.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
 import { decodeRapid, isRapid } from '../../bolt/gossip/rapid.ts';
-import { CHANNEL_ANNOUNCEMENT, messageTypeOf, u32At } from '../../bolt/gossip/raw.ts';
+import { CHANNEL_ANNOUNCEMENT, messageTypeOf, readGossip, u32At } from '../../bolt/gossip/raw.ts';
 import type { Intake } from './intake.ts';
 
 export type GossipFormat = 'gossip_store' | 'rapid' | 'messages';
@@ -71,8 +71,7 @@ async function importMessages(path: string, reader: FileReader, intake: Intake):
     if (head === null) return ok({ format: 'messages', messages });
     const bytes = reader.take(((head[0] as number) << 8) | (head[1] as number));
     if (bytes === null) return refuse(path, `cut off after ${messages} messages`);
-    if (messages === 0 && (bytes.length < 2 || (messageTypeOf(bytes) !== CHANNEL_ANNOUNCEMENT && messageTypeOf(bytes) > 300)))
-      return refuse(path, 'not a file of gossip');
+    if (messages === 0 && readGossip(bytes) === null) return refuse(path, 'not a file of gossip');
     messages++;
     intake.submit(bytes, { kind: 'file' });
     await pause(messages, intake);
