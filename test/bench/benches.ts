@@ -8,4 +8,9 @@ export const BENCHES: { readonly [name: string]: () => Promise<{ readonly bench:
   onion: () => import('./onion.ts'),
   payments: () => import('./payments.ts'),
   oneshot: () => import('./oneshot.ts'),
+  gossip: () => import('./gossip.ts'),
+  'graph-load': () => import('./graph-load.ts'),
+  route: () => import('./route.ts'),
+  split: () => import('./split.ts'),
+  delivery: () => import('./delivery.ts'),
 };
