@@ -25,6 +25,11 @@ const EVENTS: readonly string[] = [
   ...['published funding', 'published closing', 'published commitment', 'published sweep', 'published spend'],
 ];
 
+/** `npm test` runs twice as many, in two files. */
+export const SEEDS_OF_A_TEST = 150;
+/** Some 10 s of one core; a loaded machine may need much longer. */
+export const PATIENCE_MS = 300_000;
+
 export interface Campaign {
   readonly seeds: number;
   readonly milliseconds: number;

@@ -73,7 +73,7 @@ export function simulate(seed: number, options: SimOptions = {}): SimReport {
     without: new Set(shape.without),
     interpreted: options.interpreted ?? seed % 50 === 0,
     planted: options.planted ?? null,
-    ...(shape.scene === null ? {} : { from: readyScene(shape, shape.scene) }),
+    ...(shape.isNew ? {} : { from: readyScene(shape) }),
     trace: trace === undefined ? () => {} : (line) => trace(`${events} ${line()}`),
   });
   try {
@@ -86,7 +86,7 @@ export function simulate(seed: number, options: SimOptions = {}): SimReport {
       busy: rng.pick([6, 10, 18]),
     };
     users.begin();
-    const total = (options.longer ?? 1) * ((shape.scene === null ? 160 : 80) + rng.below(80));
+    const total = (options.longer ?? 1) * ((shape.isNew ? 160 : 80) + rng.below(80));
     for (; events < total; events++) happen(world, users, weather);
     resolveEverything(world, users, () => events++);
   } catch (error) {
@@ -100,17 +100,16 @@ interface Shape {
   readonly nodes: number;
   readonly triangle: boolean;
   readonly without: readonly FeatureName[];
-  /** Number of the scene with open channels that it begins with; null for new nodes. */
-  readonly scene: number | null;
+  /** New nodes; else such as have channels from an earlier run. */
+  readonly isNew: boolean;
 }
-
-const SCENES = 2;
 
 function shapeOf(rng: Rng): Shape {
   const without: FeatureName[] = [];
   if (rng.chance(0.5)) without.push('option_simple_close');
   if (rng.chance(0.25)) without.push('option_anchors');
-  return { nodes: rng.pick([2, 2, 3, 3, 3, 4]), triangle: rng.chance(0.5), without, scene: rng.chance(0.7) ? rng.below(SCENES) : null };
+  const nodes = rng.pick([2, 2, 3, 3, 3, 4]);
+  return { nodes, triangle: nodes > 2 && rng.chance(0.5), without, isNew: rng.chance(0.3) };
 }
 
 /** A pair, a line, or a triangle, with a fourth one at its end. */
@@ -126,11 +125,11 @@ function pairsOf(world: World, { triangle }: Shape): readonly (readonly [SimNode
 const scenes = new Map<string, Scene>();
 
 /** Nodes whose channels are open: opened once a process without any fault, the same for every seed. */
-function readyScene(shape: Shape, number: number): Scene {
+function readyScene(shape: Shape): Scene {
   const name = JSON.stringify(shape);
   const known = scenes.get(name);
   if (known !== undefined) return known;
-  const rng = new Rng(number, name);
+  const rng = new Rng(0, name);
   const world = new World({ rng, nodes: shape.nodes, without: new Set(shape.without), interpreted: false, planted: null, trace: () => {} });
   world.faulty = false;
   const users = new Users(world, pairsOf(world, shape));
