@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { SEEDS_OF_A_TEST } from './campaign.ts';
 import type { Planted } from './node.ts';
 import { SeedFailed, simulate } from './simulate.ts';
 
