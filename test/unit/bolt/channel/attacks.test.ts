@@ -43,6 +43,19 @@ describe('channel_reestablish', () => {
     expect(again.view('alice').usable).toBe(true);
   });
 
+  test('updates that the peer forgot over a reconnection, as it may, are forgotten here', () => {
+    const pair = opened();
+    const forgetful = pair.channel('alice');
+    pair.feed('alice', { kind: 'update_fee', id: pair.command(), feerate: feeratePerKw(1700) });
+    pair.add('alice', 3_000_000n);
+    while (pair.deliver('bob'));
+    expect(pair.view('bob').htlcs.length).toBe(1);
+    pair.alice.channel = forgetful;
+    pair.cut().connect().settle().pay('alice', 2_000_000n);
+    expect(pair.bob.hungUp).toBeNull();
+    expect(pair.view('bob').feeratePerKw).toBe(1000);
+  });
+
   test('a proof that our state is outdated counts before a next_commitment_number of 0', () => {
     const pair = opened();
     pair.pay('alice', 1_000_000n);

@@ -182,6 +182,8 @@ class Run {
           const number = readCommitmentNumber(tx, commitmentParams(channel.durable.params, 'local'));
           expect(number, `${name} leaves by ${inputs.at(-1)?.kind}`).toBe(this.pair.active(name).commitments.local.number);
           expect((number ?? -1n) >= this.unrevoked[name], `${name}'s commitment ${number} is not revoked`).toBe(true);
+          // The signature that we hold is for this transaction and no other.
+          expect(toHex(txId(tx)), `${name} publishes what was signed`).toBe(toHex(this.pair.active(name).commitments.local.txid));
           this.left++;
         }
       }
