@@ -3,7 +3,6 @@
 import type { Bytes } from '../../base/bytes.ts';
 import type { NodeId } from '../../base/ids.ts';
 import { CodecError } from '../../codec/reader.ts';
-import type { EdgePolicy } from '../route/graph.ts';
 import { decodeAddresses } from '../wire/address.ts';
 import { crc32c } from './checksum.ts';
 
@@ -14,6 +13,19 @@ export const CHANNEL_UPDATE = 258;
 /** BOLT 7: "beginning at offset 256", behind the four signatures and the type. */
 const ANNOUNCEMENT_SIGNED_FROM = 2 + 4 * 64;
 const SIGNED_FROM = 2 + 64;
+
+/** What a channel_update says of a direction. Amounts are msat in a double: exact up to 90,000 BTC, larger ones are cut off there. */
+export interface EdgePolicy {
+  readonly timestamp: number;
+  readonly disabled: boolean;
+  readonly cltvExpiryDelta: number;
+  readonly htlcMinimumMsat: number;
+  readonly htlcMaximumMsat: number;
+  readonly feeBaseMsat: number;
+  readonly feeProportionalMillionths: number;
+  /** CRC32C of the update without signature and timestamp (BOLT 7, checksums). */
+  readonly checksum: number;
+}
 
 export interface RawChannelAnnouncement {
   readonly kind: 'channel_announcement';

@@ -1,6 +1,7 @@
 // The network's graph as arrays (structure of arrays, adjacency in CSR form). The one large mutable object of lnkit; its owner is `io/gossip`.
 import { type Bytes, compare } from '../../base/bytes.ts';
 import type { NodeId, ShortChannelId } from '../../base/ids.ts';
+import type { EdgePolicy } from '../gossip/raw.ts';
 import { GraphTables } from './graph-tables.ts';
 
 /** `edgeFlags`: a channel_update of this direction is known. */
@@ -19,19 +20,6 @@ export const CHANNEL_SPENT = 4;
 export const CHANNEL_UNSIGNED = 8;
 /** `nodeFlags`: an unknown even feature. BOLT 7: "MUST NOT route a payment through the node". */
 export const NODE_UNROUTABLE = 1;
-
-/** What a channel_update says of a direction. Amounts are msat in a double: exact up to 90,000 BTC, larger ones are cut off there. */
-export interface EdgePolicy {
-  readonly timestamp: number;
-  readonly disabled: boolean;
-  readonly cltvExpiryDelta: number;
-  readonly htlcMinimumMsat: number;
-  readonly htlcMaximumMsat: number;
-  readonly feeBaseMsat: number;
-  readonly feeProportionalMillionths: number;
-  /** CRC32C of the update without signature and timestamp (BOLT 7, checksums). */
-  readonly checksum: number;
-}
 
 /**
  * Nodes, channels and directed edges by number. Edge `2 * channel + direction`; direction 0 leads from `node1` (the smaller id) to `node2` and

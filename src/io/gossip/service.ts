@@ -91,6 +91,8 @@ export interface GossipOptions {
   backlog?(link: number): number;
   /** Seconds between two batches of relayed gossip; 60, and 1 on regtest. */
   readonly relaySeconds?: number;
+  /** New channels that a peer may tell of by itself in ten minutes; 20,000 unless said otherwise. */
+  readonly maxUnasked?: number;
   /** The cost model of routes. */
   readonly costs?: CostModel;
   /** Uniform in [0, 1): hides in the expiries how far the destination is. */
@@ -203,7 +205,7 @@ class Service implements GossipService {
     if (type === CHANNEL_ANNOUNCEMENT) {
       const message = readGossip(bytes);
       const isNew = message?.kind === 'channel_announcement' && graph.findChannel(message.scid) === -1;
-      if (isNew && !peer.sync.isAskedFor(message.scid) && ++peer.unasked > MAX_UNASKED) {
+      if (isNew && !peer.sync.isAskedFor(message.scid) && ++peer.unasked > (this.#options.maxUnasked ?? MAX_UNASKED)) {
         this.#onRefused('rate_limited', origin);
         return true;
       }

@@ -1,0 +1,219 @@
+import { describe, expect, it } from 'vitest';
+import type { BlockHash, TxId } from '../../../../src/base/ids.ts';
+import { fail, ok } from '../../../../src/base/result.ts';
+import { height, sat, unixTime } from '../../../../src/base/units.ts';
+import { NETWORK_PARAMS } from '../../../../src/bitcoin/network.ts';
+import { fundingScript } from '../../../../src/bolt/channel/scripts.ts';
+import { encodeScids } from '../../../../src/bolt/gossip/encoding.ts';
+import { STALL_SECONDS } from '../../../../src/bolt/gossip/sync.ts';
+import { encodeMessage, type Message } from '../../../../src/bolt/wire/message.ts';
+import { type ChainSource, unreachable } from '../../../../src/io/chain/source.ts';
+import { announcement, channel, GOSSIP_FEATURES, type Harness, NOW, nodeAnnouncement, open, party, update } from './world.ts';
+
+const [self, a, b, c] = [party(1), party(2), party(3), party(4)];
+const scidAt = (block: number, index = 1): bigint => (BigInt(block) << 40n) | (BigInt(index) << 16n);
+const { chainHash } = NETWORK_PARAMS.regtest;
+const ready = (harness: Harness, link = 1, peer = a): void =>
+  harness.service.handle({ kind: 'peer_ready', link, peer: peer.id, features: GOSSIP_FEATURES });
+const say = (harness: Harness, messages: readonly Message[], link = 1): void => {
+  for (const message of messages) harness.service.handle({ kind: 'gossip', link, peer: a.id, message });
+};
+const range = { name: 'reply_channel_range', chainHash, firstBlocknum: 0, numberOfBlocks: 0xffffffff, syncComplete: 1, tlvs: {} } as const;
+
+describe('a peer that misbehaves is let go', () => {
+  const punishedFor = async (messages: readonly Message[]): Promise<readonly string[]> => {
+    const harness = await open(self);
+    ready(harness);
+    say(harness, messages);
+    await harness.service.sync(0);
+    await harness.service.close();
+    return harness.punished;
+  };
+  const ask = (encodedShortIds: Uint8Array): Message => ({ name: 'query_short_channel_ids', chainHash, encodedShortIds, tlvs: {} });
+
+  it('for zlib, unsorted or halved arrays in its queries', async () => {
+    for (const encoded of [Uint8Array.of(1, 2), encodeScids([2n, 1n]), encodeScids([1n]).subarray(0, 5)])
+      expect(await punishedFor([ask(encoded)])).toHaveLength(1);
+  });
+  it('for a second query before the first was answered', async () => {
+    const harness = await open(self);
+    ready(harness);
+    say(harness, [...channel(a, b, scidAt(10))]);
+    await harness.service.sync(0);
+    // The answer leaves in the same turn where there is room; a peer that does not read makes it wait.
+    const busy = await open(self, { directory: harness.directory, backlog: () => 1e9 });
+    ready(busy);
+    say(busy, [ask(encodeScids([scidAt(10)])), ask(encodeScids([scidAt(10)]))]);
+    expect(busy.punished).toEqual(['a second query_short_channel_ids before the first was answered']);
+    await harness.service.close();
+    await busy.service.close();
+  });
+  it('for replies to a sync that cannot be decoded', async () => {
+    const harness = await open(self);
+    ready(harness);
+    harness.clock.now = unixTime(NOW + 5);
+    harness.service.tick(harness.clock.now);
+    expect(harness.sent.at(-1)?.message.name).toBe('query_channel_range');
+    say(harness, [{ ...range, encodedShortIds: Uint8Array.of(1, 0x78) }]);
+    expect(harness.punished).toHaveLength(1);
+    await harness.service.close();
+  });
+  it('for many messages of another chain, of the future, or contradicting', async () => {
+    const wrong = Array.from({ length: 25 }, (_, i) => announcement(a, b, scidAt(i), { chainHash: new Uint8Array(32) as BlockHash }));
+    expect(await punishedFor(wrong)).toEqual(['gossip refused: wrong chain']);
+  });
+  it('and hears no more of our graph, and tells us no more', async () => {
+    const harness = await open(self);
+    ready(harness);
+    say(harness, [ask(Uint8Array.of(1)), ...channel(a, b, scidAt(10))]);
+    await harness.service.sync(0);
+    expect(harness.service.status()).toMatchObject({ channels: 0, peers: 0 });
+    await harness.service.close();
+  });
+});
+
+describe('a flood', () => {
+  it('of channels that nobody asked for is cut off, and the peer let go', async () => {
+    const harness = await open(self, { maxUnasked: 500 });
+    ready(harness);
+    // Signatures do not matter: only what would be verified is counted.
+    const bytes = encodeMessage(announcement(a, b, 1n));
+    const view = new DataView(bytes.buffer);
+    const scidOffset = 258 + 2 + 32;
+    let taken = 0;
+    for (let i = 1; i <= 3_000 && harness.punished.length === 0; i++) {
+      view.setBigUint64(scidOffset, BigInt(i));
+      harness.service.receive(1, bytes.slice());
+      taken = harness.service.waiting;
+    }
+    expect(harness.punished).toEqual(['gossip refused: rate limited']);
+    expect(taken).toBeLessThanOrEqual(500);
+    expect(harness.service.status().refused.rate_limited).toBe(1000);
+    await harness.service.close();
+  });
+
+  it('of updates of one channel is thinned out', async () => {
+    const harness = await open(self);
+    ready(harness);
+    say(harness, channel(a, b, scidAt(10)));
+    await harness.service.sync(0);
+    say(
+      harness,
+      Array.from({ length: 30 }, (_, i) => update(a, b, scidAt(10), { timestamp: NOW + i })),
+    );
+    await harness.service.sync(0);
+    expect(harness.service.status().refused.rate_limited).toBe(20);
+    expect(harness.punished).toEqual([]);
+    await harness.service.close();
+  });
+});
+
+describe('a peer that stalls', () => {
+  it('is left for another, a slow one is not', async () => {
+    const harness = await open(self);
+    ready(harness, 1, a);
+    ready(harness, 2, b);
+    const tick = (seconds: number): void => {
+      harness.clock.now = unixTime(harness.clock.now + seconds);
+      harness.service.tick(harness.clock.now);
+    };
+    const asked = (): number[] => harness.sent.filter(({ message }) => message.name === 'query_channel_range').map(({ link }) => link);
+    tick(5);
+    expect(asked()).toEqual([1]);
+    // 50 KiB/s are slow, not stalled: each message counts as a sign of life.
+    for (let i = 0; i < 5; i++) {
+      tick(STALL_SECONDS - 5);
+      say(harness, [nodeAnnouncement(c)]);
+    }
+    expect(asked()).toEqual([1]);
+    tick(STALL_SECONDS);
+    expect(asked()).toEqual([1, 2]);
+    await harness.service.close();
+  });
+});
+
+describe('funding outputs', () => {
+  const key = (id: Uint8Array): TxId => new Uint8Array(32).fill(id[5] as number) as TxId;
+  /** A chain on which block 10 funds a-b, block 11 pays to a stranger, and block 13 cannot be read. */
+  const chain = {
+    txidAt: async ({ height: at }: { height: number }) =>
+      at === 13 ? fail(unreachable('down')) : ok(at === 12 ? null : key(new Uint8Array(6).fill(at))),
+    output: async ({ txid }: { txid: TxId }) => {
+      const script = txid[0] === 10 ? fundingScript(a.id, b.id).script : new Uint8Array(34);
+      return ok({ amount: sat(70_000), script, height: height(10), coinbase: false });
+    },
+  } as unknown as ChainSource;
+
+  it('are looked for on the chain: what is not there is not believed', async () => {
+    const harness = await open(self, { chain });
+    ready(harness);
+    say(
+      harness,
+      [10, 11, 12, 13].flatMap((block) => channel(a, b, scidAt(block))),
+    );
+    await harness.service.sync(0);
+    const graph = harness.service.graph();
+    expect(harness.service.status()).toMatchObject({ channels: 1, updates: 2, refused: { bad_funding: 2, overflow: 1 } });
+    expect(graph.capacityMsat[graph.findChannel(scidAt(10))]).toBe(70_000_000);
+    await harness.service.close();
+  });
+
+  it('that are spent close their channel at once, and it is forgotten 72 blocks later', async () => {
+    const harness = await open(self, { chain });
+    ready(harness);
+    say(harness, channel(a, b, scidAt(10)));
+    await harness.service.sync(0);
+    const spend = {
+      version: 2,
+      inputs: [{ prevout: { txid: key(new Uint8Array(6).fill(10)), vout: 0 }, scriptSig: new Uint8Array(0), sequence: 0, witness: [] }],
+      outputs: [],
+      locktime: 0,
+    };
+    const block = (at: number, txs: readonly (typeof spend)[]) =>
+      harness.service.block({ kind: 'block', height: height(at), hash: new Uint8Array(32) as BlockHash, time: unixTime(NOW), txs });
+    block(100, [{ ...spend, inputs: [{ ...spend.inputs[0]!, prevout: { ...spend.inputs[0]!.prevout, vout: 1 } }] }]);
+    const graph = harness.service.graph();
+    expect(graph.adjacency().inEdges).toHaveLength(2);
+    block(101, [spend]);
+    expect(graph.adjacency().inEdges).toHaveLength(0);
+    block(172, []);
+    expect(harness.service.status().channels).toBe(1);
+    block(173, []);
+    expect(harness.service.status().channels).toBe(0);
+    await harness.service.close();
+  });
+});
+
+describe('pruning', () => {
+  it('forgets channels without news for two weeks, but not our own, and revives them by fresh updates', async () => {
+    const harness = await open(self);
+    ready(harness);
+    say(harness, [...channel(a, b, scidAt(10)), ...channel(self, b, scidAt(11))]);
+    await harness.service.sync(0);
+    harness.clock.now = unixTime(NOW + 15 * 86_400);
+    harness.service.tick(harness.clock.now);
+    expect(harness.service.graph().findChannel(scidAt(10))).toBe(-1);
+    expect(harness.service.graph().findChannel(scidAt(11))).not.toBe(-1);
+    // A peer that lists it without dates is not asked for it again; one that has fresh updates is.
+    const offer = (timestamp: number | null): Message => {
+      const timestamps = new Uint8Array(8);
+      new DataView(timestamps.buffer).setUint32(0, timestamp ?? 0);
+      const tlvs = timestamp === null ? {} : { timestampsTlv: { encodingType: 0, encodedTimestamps: timestamps } };
+      return { ...range, encodedShortIds: encodeScids([scidAt(10)]), tlvs };
+    };
+    const queries = (): number => harness.sent.filter(({ message }) => message.name === 'query_short_channel_ids').length;
+    say(harness, [offer(null)]);
+    expect(queries()).toBe(0);
+    ready(harness, 2, b);
+    harness.clock.now = unixTime(harness.clock.now + 5);
+    harness.service.tick(harness.clock.now);
+    harness.service.handle({ kind: 'gossip', link: 2, peer: b.id, message: offer(harness.clock.now - 60) as never });
+    expect(queries()).toBe(1);
+    const fresh = { timestamp: harness.clock.now - 60 };
+    for (const message of [announcement(a, b, scidAt(10)), update(a, b, scidAt(10), fresh)])
+      harness.service.handle({ kind: 'gossip', link: 2, peer: b.id, message });
+    await harness.service.sync(0);
+    expect(harness.service.graph().findChannel(scidAt(10))).not.toBe(-1);
+    await harness.service.close();
+  });
+});
