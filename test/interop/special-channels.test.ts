@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { acceptZeroConf } from './harness/acceptor.ts';
 import { useLab } from './harness/lab.ts';
 import { eventually } from './harness/poll.ts';
-import { channelAt, channels, fund, invoice, openToLnd, openToLnkit, pay } from './moves.ts';
+import { channelAt, channels, confirmed, fund, invoice, openToLnd, openToLnkit, pay } from './moves.ts';
 
 const lab = useLab(['bitcoind', 'lnd'], async (lab) => {
   const [lnd, lnkit] = await Promise.all([lab.lnd('alice', { fundSats: 100_000_000 }), lab.lnkit('carol')]);
@@ -114,4 +114,44 @@ test('invoices of both ends name a private channel by its alias, never by its pl
   expect(named.length).toBeGreaterThan(0);
   expect(all.map((each) => integerOf(each.alias ?? '0x0x0'))).toEqual(expect.arrayContaining(named));
   for (const scid of [...hinted, ...named]) expect(real).not.toContain(scid);
+});
+
+test('a channel without anchors carries payments and is closed by force, with the money back', async () => {
+  const { lab: network, lnd, lnkit } = lab();
+  const channel = await openToLnkit(network, lnd, lnkit, {
+    ...{ amountSat: 1_000_000, pushSat: 400_000, commitmentType: 'STATIC_REMOTE_KEY' as const },
+  });
+  expect((await channelAt(lnkit, channel))?.channel_type).toEqual(['option_static_remotekey']);
+  const paid = await pay(
+    lnkit,
+    (await lnd.client.addInvoice({ amountMsat: 20_000_000 })).bolt11,
+    '--outgoing',
+    `${channel.txid}:${channel.index}`,
+  );
+  expect(paid).toMatchObject({ exitCode: 0, status: 'settled' });
+  const chanId = (await lnd.channel(channel))?.chan_id ?? '';
+  expect(await lnd.client.sendPayment((await invoice(lnkit, '5000sat')).bolt11, { outgoingChannels: [chanId] })).toMatchObject({
+    status: 'SUCCEEDED',
+  });
+  const before = await confirmed(lnkit);
+  await lnd.client.closeChannel(channel, { force: true });
+  const commitment = await network.bitcoind.waitForSpend(channel);
+  await network.mine(1);
+  const { vout } = await network.bitcoind.transaction(commitment);
+  const index = vout.findIndex((output) => Math.round(output.value * 1e8) === 385_000);
+  expect(index).toBeGreaterThanOrEqual(0);
+  await network.bitcoind.waitForSpend({ txid: commitment, index });
+  await network.mine(1);
+  const gained = (await confirmed(lnkit)) - before;
+  expect(gained).toBeGreaterThan(380_000);
+  expect(gained).toBeLessThan(385_000);
+});
+
+test('an address that lnd fixed when it opened the channel gets its money from a close that lnkit begins', async () => {
+  const { lab: network, lnd, lnkit } = lab();
+  const address = await network.bitcoind.newAddress();
+  const channel = await openToLnkit(network, lnd, lnkit, { amountSat: 500_000, closeAddress: address });
+  await lnkit.ok('channel', 'close', `${channel.txid}:${channel.index}`);
+  const closing = await network.bitcoind.transaction(await network.bitcoind.waitForSpend(channel));
+  expect(closing.vout.map((each) => each.scriptPubKey.address)).toEqual([address]);
 });
