@@ -1,12 +1,14 @@
 import { hkdf as nobleHkdf } from '@noble/hashes/hkdf.js';
 import { hmac } from '@noble/hashes/hmac.js';
-import { ripemd160 as nobleRipemd160 } from '@noble/hashes/legacy.js';
+import { ripemd160 as nobleRipemd160, sha1 as nobleSha1 } from '@noble/hashes/legacy.js';
 import { sha256 as nobleSha256, sha512 as nobleSha512 } from '@noble/hashes/sha2.js';
 import { type Bytes, concat, utf8 } from '../base/bytes.ts';
 
 export const sha256 = (data: Bytes): Bytes => nobleSha256(data);
 export const sha512 = (data: Bytes): Bytes => nobleSha512(data);
 export const sha256d = (data: Bytes): Bytes => nobleSha256(nobleSha256(data));
+/** Only where a script asks for it: collisions are known. */
+export const sha1 = (data: Bytes): Bytes => nobleSha1(data);
 export const ripemd160 = (data: Bytes): Bytes => nobleRipemd160(data);
 export const hash160 = (data: Bytes): Bytes => nobleRipemd160(nobleSha256(data));
 export const hmacSha256 = (key: Bytes, data: Bytes): Bytes => hmac(nobleSha256, key, data);

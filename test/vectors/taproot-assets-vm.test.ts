@@ -4,6 +4,8 @@ import { altLeaf } from '../../src/asset/alt-leaf.ts';
 import { EMPTY_GENESIS } from '../../src/asset/genesis.ts';
 import { inputSet } from '../../src/asset/vm/virtual-tx.ts';
 import { type SplitAsset, type VmCode, validateTransition } from '../../src/asset/vm/vm.ts';
+import { interpretTapscript } from '../../src/asset/vm/tapscript.ts';
+import type { ScriptInterpreter } from '../../src/asset/vm/witness.ts';
 import { checkScripts } from '../../src/io/regtest/scripts.ts';
 import { assetOfJson, type JsonAsset, type JsonPrevId, prevIdOfJson } from './taproot-assets-json.ts';
 import { readVectors } from './taproot-assets-read.ts';
@@ -24,13 +26,13 @@ interface Vectors {
 // What tapd's tests say of the chain: every input confirmed at 234, every median time the same.
 const CHAIN = { txHeight: () => 234, medianTime: () => 1_717_955_203 };
 
-function run(each: Case): ReturnType<typeof validateTransition> {
+function run(each: Case, interpreter: ScriptInterpreter): ReturnType<typeof validateTransition> {
   const splits = (each.split_set ?? [])
     .map(({ value }): SplitAsset => ({ asset: splitAsset(value.asset), outputIndex: value.output_index }))
     .sort((a, b) => (a.asset.amount < b.asset.amount ? -1 : 1));
   const inputs = inputSet((each.input_set ?? []).map(({ prev_id, asset }) => [prevIdOfJson(prev_id), assetOfJson(asset)] as const));
   const transition = { asset: assetOfJson(each.asset), splits, inputs };
-  return validateTransition(transition, { interpreter: checkScripts, height: each.block_height, chain: CHAIN });
+  return validateTransition(transition, { interpreter, height: each.block_height, chain: CHAIN });
 }
 // A split without a script key stands for an asset with no fields at all.
 const splitAsset = (json: JsonAsset): Asset =>
@@ -46,18 +48,20 @@ const CODES: readonly [text: string, code: VmCode][] = [
   ['invalid zero-value root asset', 'INVALID_ROOT_ASSET'],
 ];
 
-test('vm_validation_generated.json: 26 transitions are valid', () => {
+test('vm_validation_generated.json: 26 transitions are valid, by the interpreter of the built-in chain and by the own one', () => {
   const cases = readVectors<Vectors>('vm/vm_validation_generated.json').valid_test_cases ?? [];
   expect(cases).toHaveLength(26);
-  for (const each of cases) expect(run(each), each.comment).toEqual({ ok: true, value: null });
+  for (const interpreter of [checkScripts, interpretTapscript])
+    for (const each of cases) expect(run(each, interpreter), each.comment).toEqual({ ok: true, value: null });
 });
 
 test('vm_validation_generated_error_cases.json: 24 transitions are refused for the given reason', () => {
   const cases = readVectors<Vectors>('vm/vm_validation_generated_error_cases.json').error_test_cases ?? [];
   expect(cases).toHaveLength(24);
-  for (const each of cases) {
-    const code = CODES.find(([text]) => each.error?.startsWith(text))?.[1];
-    const result = run(each);
-    expect(result.ok ? 'valid' : result.failure.code, `${each.comment}: ${result.ok ? '' : result.failure.message}`).toBe(code);
-  }
+  for (const interpreter of [checkScripts, interpretTapscript])
+    for (const each of cases) {
+      const code = CODES.find(([text]) => each.error?.startsWith(text))?.[1];
+      const result = run(each, interpreter);
+      expect(result.ok ? 'valid' : result.failure.code, `${each.comment}: ${result.ok ? '' : result.failure.message}`).toBe(code);
+    }
 });
