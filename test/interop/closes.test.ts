@@ -211,6 +211,34 @@ test('lnd force-closes, and lnkit sweeps its balance after one block', async () 
   expect(gained).toBeLessThan(PUSHED);
 });
 
+test('a commitment that pays too little for the next blocks is lifted by a child over its anchor', async () => {
+  const { lab: network, legacy, lnkit, judge } = lab();
+  const { bitcoind } = network;
+  const channel = await openOurs(legacy);
+  // Without its peer lnkit can no longer agree on a higher feerate.
+  await legacy.kill();
+  const estimate = await bitcoind.fundFeeHistory(40);
+  expect(estimate).toBeGreaterThan(25);
+  await lnkit.ok('channel', 'close', nameOf(channel), '--force');
+  const commitment = await bitcoind.waitForSpend(channel);
+  const alone = await feerateOf(commitment);
+  expect(alone).toBeLessThan(15);
+  // A block that leaves it where it is.
+  await bitcoind.rpc('generateblock', [await bitcoind.newAddress(), []]);
+  type Entry = { readonly descendantcount: number; readonly descendantsize: number; readonly fees: { readonly descendant: number } };
+  const lifted = await eventually('a child of the commitment', async () => {
+    const entry = await bitcoind.rpc<Entry>('getmempoolentry', [commitment]);
+    return entry.descendantcount === 2 ? entry : undefined;
+  });
+  expect((lifted.fees.descendant * 1e8) / lifted.descendantsize).toBeGreaterThan(20);
+  const [child] = await bitcoind.rpc<string[]>('getmempooldescendants', [commitment]);
+  expect(judge.verdict(child ?? '')).toMatchObject({ allowed: true });
+  await network.mine(1);
+  expect((await bitcoind.transaction(child ?? '')).confirmations).toBe(1);
+  await legacy.run();
+  expect(await network.mineUntil('lnd to have its money', () => legacy.closeType(channel))).toBe('REMOTE_FORCE_CLOSE');
+});
+
 test('wallet: both kinds of address are spent, bumped by replacement and by a child, and everything is swept out', async () => {
   const { lab: network, lnkit, judge } = lab();
   const { bitcoind } = network;
