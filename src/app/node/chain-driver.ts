@@ -37,6 +37,8 @@ export class ChainDriver {
   readonly #options: ChainDriverOptions;
   readonly #abort = new AbortController();
   readonly #looked = new Set<string>();
+  /** Told in the log: what waits in a mempool is sent again at every block. */
+  readonly #told = new Set<string>();
   #broadcasts: Promise<void> = Promise.resolve();
   #live: Promise<void> = Promise.resolve();
   feerates: Feerates = FALLBACK_FEERATES;
@@ -119,11 +121,17 @@ export class ChainDriver {
       const sent = await this.#options.source.broadcast(tx);
       const name = `${label} ${formatTxId(txId(tx))}`;
       if (!sent.ok) this.#options.log('warn', `${name} was not sent: ${sent.failure.message}`);
-      else if (sent.value.kind === 'rejected') this.#options.log('warn', `${name} was refused: ${sent.value.reason}`);
-      else if (sent.value.kind === 'accepted') this.#options.log('info', `published ${name}`);
+      else if (sent.value.kind === 'rejected') this.#tell('warn', `${name} was refused: ${sent.value.reason}`);
+      else if (sent.value.kind === 'accepted') this.#tell('info', `published ${name}`);
     };
     // One that fails must not hold up those behind it.
     this.#broadcasts = this.#broadcasts.then(send).catch((error: Error) => this.#options.log('error', `publishing: ${error.message}`));
+  }
+
+  #tell(level: 'info' | 'warn', text: string): void {
+    if (this.#told.has(text)) return;
+    this.#told.add(text);
+    this.#options.log(level, text);
   }
 
   /** Resolves when everything published so far was sent. */
@@ -173,7 +181,7 @@ export class ChainDriver {
 }
 
 export function blockInput(block: ChainBlock): BlockInput {
-  return { kind: 'block', height: block.height, hash: block.hash, time: block.time, txs: block.txs };
+  return { kind: 'block', height: block.height, hash: block.hash, time: block.time, header: block.header, txs: block.txs };
 }
 
 export function chainError(failure: ChainFailure): AppError {
