@@ -16,6 +16,7 @@ import { type BenchLink, dial, serve } from './link.ts';
 const MIB = 2 ** 20;
 const rss = (): number => process.memoryUsage().rss / MIB;
 const say = (value: object): void => void process.stdout.write(`${JSON.stringify(value)}\n`);
+const cpuSeconds = (): number => (process.cpuUsage().user + process.cpuUsage().system) / 1e6;
 const secret = (byte: number): Uint8Array => new Uint8Array(32).fill(byte);
 
 function options(directory: string, key: Uint8Array, link: () => BenchLink | null): GossipOptions {
@@ -46,12 +47,14 @@ async function native(file: string): Promise<void> {
   const batches: VerifyJob[][] = [];
   for (let at = 0; at < jobs.length; at += 512) batches.push(jobs.slice(at, at + 512));
   await verifier.verify(batches[0] as VerifyJob[]);
+  const before = cpuSeconds();
   const started = performance.now();
   const results = (await Promise.all(batches.map((batch) => verifier.verify(batch)))).flat();
   const seconds = (performance.now() - started) / 1000;
+  const cpu = cpuSeconds() - before;
   await verifier.close();
   const signatures = jobs.reduce((sum, { message }) => sum + (message.kind === 'channel_announcement' ? 4 : 1), 0);
-  say({ seconds, signatures, valid: results.filter((valid) => valid).length, messages: jobs.length });
+  say({ seconds, cpuSeconds: cpu, signatures, valid: results.filter((valid) => valid).length, messages: jobs.length });
 }
 
 function jobsOf(file: string): VerifyJob[] {
@@ -72,13 +75,22 @@ async function importing(file: string, directory: string): Promise<void> {
   const service = await openGossip(options(directory, secret(1), () => null));
   const delay = monitorEventLoopDelay({ resolution: 5 });
   delay.enable();
+  const before = cpuSeconds();
   const started = performance.now();
   const imported = await service.importGossip(file);
   const seconds = (performance.now() - started) / 1000;
+  const cpu = cpuSeconds() - before;
   delay.disable();
   const counted = counts(service);
   await service.close();
-  say({ seconds, imported: imported.ok, stallMs: delay.max / 1e6, peakRssMib: process.resourceUsage().maxRSS / 1024, ...counted });
+  say({
+    seconds,
+    cpuSeconds: cpu,
+    imported: imported.ok,
+    stallMs: delay.max / 1e6,
+    peakRssMib: process.resourceUsage().maxRSS / 1024,
+    ...counted,
+  });
 }
 
 /** How long a fresh process needs until the graph can be searched, and what it then holds in memory. */
@@ -117,10 +129,11 @@ async function syncing(target: string): Promise<void> {
   const service = await openGossip(options(directory, secret(3), () => link));
   link = await dial({ secret: secret(3), remote: fromHex(id) as NodeId, host, port: Number(port), service: () => service });
   while (service.status().peers === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  const before = cpuSeconds();
   const started = performance.now();
   const complete = await service.sync(600_000);
   const seconds = (performance.now() - started) / 1000;
-  say({ seconds, complete, peakRssMib: process.resourceUsage().maxRSS / 1024, ...counts(service) });
+  say({ seconds, cpuSeconds: cpuSeconds() - before, complete, peakRssMib: process.resourceUsage().maxRSS / 1024, ...counts(service) });
   await service.close();
   rmSync(directory, { recursive: true });
   process.exit(0);
