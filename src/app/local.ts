@@ -15,7 +15,9 @@ export async function runLocally(name: string, params: JsonObject, context: Call
   const { startNode } = await import('./node/start.ts');
   const { datadir, network, chain } = settings;
   const progress = (text: string): void => context.progress(text);
-  const runtime = await startNode({ datadir, network, chain, passphrase, needs: operation.needs, signal, progress });
+  // How the graph is kept is decided when the node starts: a daemon has decided already.
+  const assumeValid = params['assume_valid'] === true;
+  const runtime = await startNode({ datadir, network, chain, passphrase, needs: operation.needs, assumeValid, signal, progress });
   try {
     const emit = (item: JsonObject): void => context.emit(item);
     const result = await operation.run({ runtime, network, datadir, progress, emit, signal }, params);

@@ -1,5 +1,6 @@
 import type { Result } from '../base/result.ts';
 import type { ChainSource } from '../io/chain/source.ts';
+import type { GossipService } from '../io/gossip/service.ts';
 import type { NodeCommand, NodeEnv, NodeFailure, NodeInput, NodeReply, NodeState } from '../node/types.ts';
 import type { Store } from '../store/store.ts';
 
@@ -15,6 +16,10 @@ export interface NodeRuntime {
   readonly chain: ChainSource | null;
   /** What gossip has taught so far. */
   graph(): { readonly nodes: number; readonly channels: number; readonly synced: boolean };
+  /** The owner of the graph and of what was learned about it. */
+  readonly gossip: GossipService;
+  /** Funding outputs are not looked up on the chain. */
+  readonly assumesValid: boolean;
   /** Queues an input; resolves when it is committed and its effects are out. */
   submit(input: NodeInput): Promise<void>;
   /** Submits a command; resolves with its reply after the commit. */

@@ -190,10 +190,29 @@ const policy: Codec<Policy> = struct({
   htlcMaximumMsat: nullable(msat),
 });
 
-export const extrasCodec: Codec<ChannelExtras> = versioned(
-  1,
-  struct({ channelId, policy, updateTimestamp: time, remoteUpdate: nullable(blob), announcement: nullable(blob), openedAt: time }),
-);
+const extras = struct({
+  channelId,
+  policy,
+  updateTimestamp: time,
+  remoteUpdate: nullable(blob),
+  announcement: nullable(blob),
+  openedAt: time,
+});
+const TOLD_DISABLED = 2;
+
+/** Version 2 is version 1 of a channel whose last update told everybody that its peer is away. */
+export const extrasCodec: Codec<ChannelExtras> = {
+  write(to, value) {
+    to.u8(value.toldDisabled === true ? TOLD_DISABLED : 1);
+    extras.write(to, value);
+  },
+  read(from) {
+    const version = from.u8();
+    if (version !== 1 && version !== TOLD_DISABLED) throw new CodecError(`version ${version}, expected 1 or ${TOLD_DISABLED}`);
+    const read = extras.read(from);
+    return version === TOLD_DISABLED ? { ...read, toldDisabled: true } : read;
+  },
+};
 
 const address = struct({ host: text, port: u16 });
 

@@ -6,7 +6,10 @@ import { decodeFailure as openFailure } from '../bolt/onion/failure.ts';
 import { failureCode, failureName, NODE, PERM, decodeFailure as readFailure, UPDATE } from '../bolt/wire/failure.ts';
 import { decodeMessage } from '../bolt/wire/message.ts';
 import { verifyUpdate } from './own-gossip.ts';
-import type { EdgeLesson, PartFailure, PaymentPart } from './types.ts';
+import type { EdgeLesson, NodeEffect, PartFailure, PaymentPart, Route } from './types.ts';
+
+/** A part of a payment, or of a probe. */
+type Tried = Pick<PaymentPart, 'route' | 'sharedSecrets'>;
 
 export interface Learned {
   readonly failure: PartFailure;
@@ -17,7 +20,7 @@ export interface Learned {
 const nothing = { lessons: [], excludedNodes: [] } as const;
 
 /** What a failed part teaches about the edges of its route (BOLT 4, "Receiving Failure Codes"). */
-export function learn(part: PaymentPart, failure: HtlcFailure): Learned {
+export function learn(part: Tried, failure: HtlcFailure): Learned {
   const { hops } = part.route;
   if (failure.kind === 'on_chain')
     return {
@@ -54,22 +57,22 @@ export function learn(part: PaymentPart, failure: HtlcFailure): Learned {
   return { failure: told, lessons: [edgeLesson(part, hop, code, reason, policy)], excludedNodes: [] };
 }
 
-const nodeAt = (part: PaymentPart, hop: number): NodeId => (part.route.hops[hop] as PaymentPart['route']['hops'][number]).nodeId;
+const nodeAt = (part: Tried, hop: number): NodeId => (part.route.hops[hop] as Route['hops'][number]).nodeId;
 
-const useless = (part: PaymentPart, hop: number): EdgeLesson => {
-  const edge = part.route.hops[hop] as PaymentPart['route']['hops'][number];
+const useless = (part: Tried, hop: number): EdgeLesson => {
+  const edge = part.route.hops[hop] as Route['hops'][number];
   return { scid: edge.scid, to: edge.nodeId, failsFromMsat: msat(0), policy: null };
 };
 
 /** Nobody on the route signed the failure: any hop but the last may be at fault, so each edge beyond ours counts as failed at its amount. */
-function unreadable(part: PaymentPart): Learned {
+function unreadable(part: Tried): Learned {
   const lessons = part.route.hops.slice(1).map((hop) => ({ scid: hop.scid, to: hop.nodeId, failsFromMsat: hop.amountMsat, policy: null }));
   return { failure: { hop: null, reason: 'unreadable', code: null, final: lessons.length === 0 }, lessons, excludedNodes: [] };
 }
 
 /** The reporting hop speaks of the edge behind it. */
-function edgeLesson(part: PaymentPart, hop: number, code: number, reason: string, policy: EdgeLesson['policy']): EdgeLesson {
-  const edge = part.route.hops[hop + 1] as PaymentPart['route']['hops'][number];
+function edgeLesson(part: Tried, hop: number, code: number, reason: string, policy: EdgeLesson['policy']): EdgeLesson {
+  const edge = part.route.hops[hop + 1] as Route['hops'][number];
   const base = { scid: edge.scid, to: edge.nodeId };
   if ((code & PERM) !== 0 || reason === 'channel_disabled') return { ...base, failsFromMsat: msat(0), policy: null };
   if (reason === 'temporary_channel_failure') return { ...base, failsFromMsat: edge.amountMsat, policy };
@@ -78,17 +81,27 @@ function edgeLesson(part: PaymentPart, hop: number, code: number, reason: string
 }
 
 /** What the edge asks by its newest update is what we already gave: the node contradicts itself. */
-function samePolicy(part: PaymentPart, hop: number, policy: NonNullable<EdgeLesson['policy']>): boolean {
+function samePolicy(part: Tried, hop: number, policy: NonNullable<EdgeLesson['policy']>): boolean {
   const [into, out] = [part.route.hops[hop], part.route.hops[hop + 1]];
   if (into === undefined || out === undefined) return true;
   const fee = BigInt(policy.feeBaseMsat) + (out.amountMsat * BigInt(policy.feeProportionalMillionths)) / 1_000_000n;
   return into.amountMsat - out.amountMsat >= fee && into.cltvExpiry - out.cltvExpiry >= policy.cltvExpiryDelta;
 }
 
+/** What the channels of others carried on the way to where a part failed; null where that taught nothing. Of our own channels we know all. */
+export function taughtBy({ hops }: Route, failure: PartFailure): Extract<NodeEffect, { kind: 'learn' }> | null {
+  const { hop, reason } = failure;
+  if (hops.length === 1 || hop === null || hop < 0) return null;
+  if (hop === hops.length - 1) return { kind: 'learn', hops, outcome: { kind: 'carried' } };
+  if (reason === 'temporary_channel_failure') return { kind: 'learn', hops, outcome: { kind: 'failed', hop: hop + 1 } };
+  if (hop === 0) return null;
+  return { kind: 'learn', hops: hops.slice(0, hop + 1) as unknown as Route['hops'], outcome: { kind: 'carried' } };
+}
+
 const CHANNEL_UPDATE = Uint8Array.of(1, 2);
 
 /** The policy in an update that came with a failure, where it is of the right edge and its node signed it. */
-function policyIn(part: PaymentPart, hop: number, update: Bytes): EdgeLesson['policy'] {
+function policyIn(part: Tried, hop: number, update: Bytes): EdgeLesson['policy'] {
   // Some nodes put the message type in front, some do not (BOLT 4 tells readers to take both).
   const typed =
     update.length >= 2 && equal(update.subarray(0, 2), CHANNEL_UPDATE) ? update : new Uint8Array([...CHANNEL_UPDATE, ...update]);

@@ -86,6 +86,7 @@ export function tickUpdates(draft: Draft): void {
     if (!draft.state.channels.has(channelId)) update(draft, { untold: draft.state.untold.delete(channelId) });
     else if (now - since >= PATIENCE_SECONDS || now < since) tellUntold(draft, channelId);
   }
+  tickAway(draft);
   let refreshed = false;
   for (const { channelId, announcement, updateTimestamp } of draft.state.extras.values()) {
     if (announcement === null || now - updateTimestamp <= REFRESH_SECONDS) continue;
@@ -95,6 +96,32 @@ export function tickUpdates(draft: Draft): void {
     refreshed = true;
   }
   if (refreshed) emit(draft, { kind: 'announce', message: nodeAnnouncement(draft.env) });
+}
+
+/** A peer that is away for so long is told to everybody; lnd waits as long. Short breaks are nobody's business. */
+const DISABLE_AFTER_SECONDS = 20 * 60;
+/** Back for so long, the peer is taken to stay. */
+const ENABLE_AFTER_SECONDS = 60;
+
+/** BOLT 7: the disable bit may signal a temporary unavailability, for one that the peer is offline. Both ways with a delay, so that nobody flaps. */
+function tickAway(draft: Draft): void {
+  const { now } = draft.env;
+  for (const { channelId, announcement, toldDisabled = false } of draft.state.extras.values()) {
+    const channel = draft.state.channels.get(channelId);
+    if (announcement === null || channel === undefined || view(channel).phase !== 'normal') continue;
+    // What is counted is how long the channel is in the state that differs from what was told.
+    if (view(channel).connected === !toldDisabled) {
+      if (draft.state.away.has(channelId)) update(draft, { away: draft.state.away.delete(channelId) });
+      continue;
+    }
+    const since = draft.state.away.get(channelId);
+    if (since === undefined || now < since) update(draft, { away: draft.state.away.set(channelId, now) });
+    else if (now - since >= (toldDisabled ? ENABLE_AFTER_SECONDS : DISABLE_AFTER_SECONDS)) {
+      setExtras(draft, { ...extrasOf(draft, channelId), toldDisabled: !toldDisabled });
+      update(draft, { away: draft.state.away.delete(channelId) });
+      refreshUpdate(draft, channelId);
+    }
+  }
 }
 
 /** A new timestamp, and the policy where it changes. */
@@ -153,7 +180,7 @@ function signedUpdate(env: NodeEnv, seen: ChannelView, extras: ChannelExtras): M
     shortChannelId,
     timestamp: extras.updateTimestamp,
     messageFlags: MUST_BE_ONE | (seen.isPublic ? 0 : DONT_FORWARD),
-    channelFlags: direction | (seen.closing === null ? 0 : DISABLED),
+    channelFlags: direction | (seen.closing === null && extras.toldDisabled !== true ? 0 : DISABLED),
     cltvExpiryDelta: extras.policy.cltvExpiryDelta,
     htlcMinimumMsat: (extras.policy.htlcMinimumMsat > seen.htlcMinimumMsat ? extras.policy.htlcMinimumMsat : seen.htlcMinimumMsat) as Msat,
     feeBaseMsat: Number(extras.policy.feeBaseMsat),

@@ -7,23 +7,23 @@ import { view } from '../bolt/channel/view.ts';
 import { buildOnion } from '../bolt/onion/packet.ts';
 import { encodePayload } from '../bolt/onion/payload.ts';
 import { feed } from './channels.ts';
-import { type Draft, log, refuse, reply, update } from './draft.ts';
-import { learn } from './lessons.ts';
+import { type Draft, emit, log, refuse, reply, update } from './draft.ts';
+import { learn, taughtBy } from './lessons.ts';
 import type { EdgeLesson, FirstHop, NodeFailure, PartFailure, PayCommand, Payment, PaymentPart, Route, RouteQuery } from './types.ts';
 
 /** Blocks that may be found while the HTLC is on its way, so that it still has the delta that its payee asks for. */
-const CLTV_PADDING = 3;
+export const CLTV_PADDING = 3;
 /** BOLT 4, expiry_too_far: routes beyond this are refused by others anyway. */
-const MAX_CLTV_BLOCKS = 2016;
+export const MAX_CLTV_BLOCKS = 2016;
 /** A payment that has failed so often will not succeed. */
 const MAX_ATTEMPTS = 100;
 /** More than there will ever be. */
-const ALL_MONEY: Msat = msat(2_100_000_000_000_000_000n);
+export const ALL_MONEY: Msat = msat(2_100_000_000_000_000_000n);
 /** What is stored of a payment has room for these; of the hints of an invoice more are of no use. */
 const MAX_HINTS = 64;
 const MAX_HINT_HOPS = 20;
 const MAX_LISTED = 255;
-const INSIDE = -1 as CommandId;
+export const INSIDE = -1 as CommandId;
 
 export function payCommand(draft: Draft, id: CommandId, command: PayCommand): void {
   const wanted = command.payment;
@@ -52,7 +52,7 @@ export function payCommand(draft: Draft, id: CommandId, command: PayCommand): vo
     finishedAt: null,
     preimage: null,
     parts: [],
-    lessons: [],
+    lessons: command.lessons ?? [],
     error: null,
   };
   set(draft, payment);
@@ -258,6 +258,9 @@ type PaymentOrigin = Extract<HtlcOrigin, { kind: 'payment' }>;
 export function partFulfilled(draft: Draft, origin: PaymentOrigin, preimage: Preimage): void {
   const payment = draft.state.payments.get(origin.paymentHash);
   if (payment === undefined) return;
+  const part = payment.parts[origin.part];
+  if (part?.status === 'in_flight' && part.route.hops.length > 1)
+    emit(draft, { kind: 'learn', hops: part.route.hops, outcome: { kind: 'settled' } });
   const parts = payment.parts.map((part) =>
     part.id === origin.part ? { ...part, status: 'settled' as const, resolvedAt: draft.env.now } : part,
   );
@@ -270,6 +273,8 @@ export function partFailed(draft: Draft, origin: PaymentOrigin, failure: HtlcFai
   const part = payment?.parts[origin.part];
   if (payment === undefined || part === undefined || part.status !== 'in_flight') return;
   const { failure: told, lessons, excludedNodes } = learn(part, failure);
+  const taught = taughtBy(part.route, told);
+  if (taught !== null) emit(draft, taught);
   const failed: PaymentPart = { ...part, status: 'failed', resolvedAt: draft.env.now, failure: told };
   set(draft, {
     ...payment,

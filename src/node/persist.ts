@@ -140,6 +140,8 @@ export function loadState(stored: StoredState, options: LoadOptions): Result<Nod
       nextKeyIndex: keyIndex === undefined ? 0 : must('key_index', numberCodec, keyIndex),
       opening: bytesMap(),
       untold: bytesMap(),
+      probes: bytesMap(),
+      away: bytesMap(),
     });
   } catch (error) {
     if (error instanceof Damaged) return fail(error.failure);

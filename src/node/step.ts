@@ -15,6 +15,7 @@ import { cancelInvoice, createInvoice, settleInvoice } from './invoices.ts';
 import { announced, extrasOf, nameUpdate, policyProblem, refreshUpdate, resendUpdate, tickUpdates } from './own-gossip.ts';
 import { partFailed, partFulfilled, payCommand, tickPayment } from './pay.ts';
 import { dial, linkDown, linkFailed, linkUp, malformed, message, newPeer, tickPeers } from './peers.ts';
+import { probeCommand, probePartFailed, tickProbes } from './probe.ts';
 import { forgetChannel, forgetHtlc, tickInvoices } from './receive.ts';
 import type { NodeCommand, NodeEnv, NodeInput, NodeState, NodeStep } from './types.ts';
 import { bumpCommand, newAddressCommand, sendCommand, sightUnconfirmed } from './wallet-commands.ts';
@@ -61,7 +62,7 @@ function take(draft: Draft, input: NodeInput): void {
       return;
     }
     case 'tick':
-      for (const part of [tickPeers, tickInvoices, tickUpdates, bumpCommitments])
+      for (const part of [tickPeers, tickInvoices, tickUpdates, tickProbes, bumpCommitments])
         guarded(draft, input, () => handled(draft, () => part(draft)));
       advancePayments(draft);
       for (const channelId of [...draft.state.channels.keys()])
@@ -153,8 +154,9 @@ function event(draft: Draft, channelId: ChannelId, raised: ChannelEvent): void {
       else forwardFulfilled(draft, raised.origin, raised.preimage);
       return;
     case 'htlc_failed':
-      if (raised.origin.kind === 'payment') partFailed(draft, raised.origin, raised.failure);
-      else forwardFailed(draft, raised, raised.origin);
+      if (raised.origin.kind === 'forward') forwardFailed(draft, raised, raised.origin);
+      else if (draft.state.probes.has(raised.origin.paymentHash)) probePartFailed(draft, raised.origin, raised.failure);
+      else partFailed(draft, raised.origin, raised.failure);
       return;
     case 'htlc_removed':
       if (!raised.settled) forgetHtlc(draft, raised.htlc.paymentHash, { channelId, htlcId: raised.htlc.id });
@@ -247,6 +249,9 @@ function command(draft: Draft, id: CommandId, wanted: NodeCommand): void {
       return;
     case 'pay':
       payCommand(draft, id, wanted);
+      return;
+    case 'probe':
+      probeCommand(draft, id, wanted);
       return;
     case 'new_address':
       newAddressCommand(draft, id, wanted);

@@ -7,6 +7,7 @@ import type { Blocks, FeeratePerKw, Height, Msat, Sat, UnixTime } from '../base/
 import type { Network } from '../bitcoin/network.ts';
 import type { Tx } from '../bitcoin/tx.ts';
 import type { Channel, Env, TxLabel } from '../bolt/channel/types.ts';
+import type { Outcome } from '../bolt/route/knowledge.ts';
 import type { Message, UnknownMessage } from '../bolt/wire/message.ts';
 import type { Wallet, WalletKeys } from './wallet/types.ts';
 
@@ -198,6 +199,59 @@ export interface Payment {
   } | null;
 }
 
+/** A limit of fees for any amount: so many millionths of it, or the floor where that is more. */
+export interface FeeLimit {
+  readonly floorMsat: Msat;
+  readonly millionths: number;
+}
+
+/** One HTLC of a probe: it cannot settle, because nobody knows a preimage of its hash. */
+export interface ProbePart {
+  readonly id: number;
+  /** Index of the trial it belongs to; null for one that ends early to measure how long a hop takes. */
+  readonly trial: number | null;
+  /** `arrived`: the last hop of its route refused it, as it must. */
+  readonly status: 'in_flight' | 'arrived' | 'failed';
+  readonly route: Route;
+  readonly sharedSecrets: readonly Bytes[];
+  readonly failure: PartFailure | null;
+}
+
+/** One amount that a probe tried. */
+export interface ProbeTrial {
+  readonly amountMsat: Msat;
+  readonly outcome: 'open' | 'arrived' | 'no_route' | 'gave_up' | 'timed_out';
+  /** Plans that were tried; parts that arrived count on in the next one. */
+  readonly rounds: number;
+  /** The newest plan: ids of parts that stand for its routes. */
+  readonly parts: readonly number[];
+  /** Why there was no route. */
+  readonly why: string | null;
+}
+
+/** A probe. It lives in memory only: what it learned is with the owner of the graph, and its HTLCs resolve without it. */
+export interface Probe {
+  readonly paymentHash: PaymentHash;
+  readonly destination: NodeId;
+  /** One amount, or the largest up to `amountMsat` that arrives. */
+  readonly goal: 'amount' | 'max';
+  readonly amountMsat: Msat;
+  readonly feeLimit: FeeLimit;
+  readonly maxParts: number;
+  readonly finalCltvDelta: Blocks;
+  readonly hints: readonly (readonly HintHop[])[];
+  readonly outgoing: readonly ShortChannelId[];
+  readonly excludedNodes: readonly NodeId[];
+  readonly excludedChannels: readonly ShortChannelId[];
+  /** No part is sent after this, and nobody waits for one any more. */
+  readonly deadline: UnixTime;
+  readonly status: 'running' | 'done';
+  readonly finishedAt: UnixTime | null;
+  readonly trials: readonly ProbeTrial[];
+  readonly parts: readonly ProbePart[];
+  readonly lessons: readonly EdgeLesson[];
+}
+
 export interface InvoiceHtlc {
   readonly channelId: ChannelId;
   readonly htlcId: bigint;
@@ -250,6 +304,8 @@ export interface ChannelExtras {
   /** The signed announcement (type included), once both signed. */
   readonly announcement: Bytes | null;
   readonly openedAt: UnixTime;
+  /** Our last update told everybody that the peer is away. */
+  readonly toldDisabled?: boolean;
 }
 
 export interface BlockPoint {
@@ -277,6 +333,10 @@ export interface NodeState {
   readonly opening: BytesMap<ChannelId, CommandId>;
   /** Session only: new channels whose update the peer shall hear when it has told its own, and since when. */
   readonly untold: BytesMap<ChannelId, UnixTime>;
+  /** Session only: probes by their payment hash. */
+  readonly probes: BytesMap<PaymentHash, Probe>;
+  /** Session only: announced channels whose peer went or came back while our update says otherwise, and since when. */
+  readonly away: BytesMap<ChannelId, UnixTime>;
 }
 
 export interface BlockInput {
@@ -314,6 +374,8 @@ export type NodeEffect =
   | { readonly kind: 'announce'; readonly message: Message }
   | { readonly kind: 'peer_ready'; readonly link: number; readonly peer: NodeId; readonly features: Bytes }
   | { readonly kind: 'peer_gone'; readonly link: number; readonly peer: NodeId }
+  /** For the owner of the graph: what channels of others were seen to carry, or not. */
+  | { readonly kind: 'learn'; readonly hops: Route['hops']; readonly outcome: Outcome }
   | { readonly kind: 'record'; readonly row: FactRow }
   | { readonly kind: 'log'; readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly text: string };
 
@@ -325,6 +387,13 @@ export type FactRow =
 export interface PayCommand {
   readonly kind: 'pay';
   readonly payment: Omit<Payment, 'status' | 'createdAt' | 'finishedAt' | 'preimage' | 'parts' | 'lessons' | 'error'>;
+  /** What a probe learned just before. */
+  readonly lessons?: readonly EdgeLesson[];
+}
+
+export interface ProbeCommand {
+  readonly kind: 'probe';
+  readonly probe: Omit<Probe, 'paymentHash' | 'status' | 'finishedAt' | 'trials' | 'parts' | 'lessons'>;
 }
 
 export type NodeCommand =
@@ -359,6 +428,7 @@ export type NodeCommand =
   | { readonly kind: 'cancel_invoice'; readonly paymentHash: PaymentHash }
   | { readonly kind: 'settle_invoice'; readonly preimage: Preimage }
   | PayCommand
+  | ProbeCommand
   | { readonly kind: 'new_address'; readonly type: 'p2tr' | 'p2wpkh' }
   | {
       readonly kind: 'send_coins';
@@ -381,6 +451,7 @@ export type NodeReply =
   | { readonly kind: 'channel'; readonly channelId: ChannelId }
   | { readonly kind: 'invoice'; readonly invoice: Invoice }
   | { readonly kind: 'payment'; readonly payment: Payment }
+  | { readonly kind: 'probe'; readonly probe: Probe }
   | { readonly kind: 'address'; readonly script: Bytes; readonly address: string }
   | { readonly kind: 'transaction'; readonly tx: Tx; readonly feeSat: Sat; readonly published: boolean };
 

@@ -39,6 +39,8 @@ export interface StartOptions {
   readonly listen?: readonly string[];
   readonly announce?: readonly string[];
   readonly alias?: string | null;
+  /** Funding outputs are not looked up: channels that peers tell of are taken to exist. */
+  readonly assumeValid?: boolean;
   /** Named in the store's lock. */
   readonly command?: string;
 }
@@ -99,7 +101,7 @@ export class Node implements NodeRuntime {
       punish: (link, peer, why) => node?.punish(link, peer, why),
       backlog: (link) => node?.backlog(link) ?? 0,
       now: () => unixTime(Math.floor(Date.now() / 1000)),
-      chain: source,
+      chain: options.assumeValid === true ? null : source,
       log,
     });
     node = new Node({ options, store, gossip, state, source, keys });
@@ -257,6 +259,10 @@ export class Node implements NodeRuntime {
     await this.#untilPeersCame();
   }
 
+  get assumesValid(): boolean {
+    return this.#options.assumeValid === true;
+  }
+
   get options(): StartOptions {
     return this.#options;
   }
@@ -367,6 +373,9 @@ export class Node implements NodeRuntime {
       case 'peer_ready':
       case 'peer_gone':
         this.gossip.handle(effect);
+        return;
+      case 'learn':
+        this.gossip.learn(effect.hops, effect.outcome);
         return;
       case 'log':
         this.#options.log?.(effect.level, effect.text);
