@@ -13,4 +13,6 @@ export const BENCHES: { readonly [name: string]: () => Promise<{ readonly bench:
   route: () => import('./route.ts'),
   split: () => import('./split.ts'),
   delivery: () => import('./delivery.ts'),
+  mssmt: () => import('./mssmt.ts'),
+  proof: () => import('./proof.ts'),
 };
