@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { fromHex, toHex } from '../../src/base/bytes.ts';
-import { assetHtlcCodec, decodeBlob, encodeBlob, rfqAcceptCodec, rfqRejectCodec, rfqRequestCodec } from '../../src/asset/channel/rfq.ts';
-import { assetChannelCommitmentCodec, assetChannelFundingCodec, sumOf } from '../../src/asset/channel/state.ts';
+import { assetHtlcCodec, decodeBlob, encodeBlob, rfqAcceptCodec, rfqRejectCodec, rfqRequestCodec } from '../../src/asset/blobs/rfq.ts';
+import { assetChannelCommitmentCodec, assetChannelFundingCodec, sumOf } from '../../src/asset/blobs/state.ts';
 import type { Codec } from '../../src/codec/codec.ts';
 import { readHex, readHexDump, readVectors } from './taproot-assets-read.ts';
 

@@ -8,7 +8,7 @@ import { bytesSource, openFile, readFile, writeFile } from '../../../src/asset/p
 import { checkMeta, decimalDisplayOf, decodeMetaReveal, encodeMetaReveal, type MetaReveal } from '../../../src/asset/proof/meta.ts';
 import { decodeProof, encodeProof, PROOF_MAGIC } from '../../../src/asset/proof/proof.ts';
 import { verifyFile } from '../../../src/asset/proof/verify-file.ts';
-import { decodeVirtualPacket } from '../../../src/asset/psbt/virtual-packet.ts';
+import { decodeVirtualPacket } from '../../../src/asset/packet/virtual-packet.ts';
 import { utf8 } from '../../../src/base/bytes.ts';
 import { encodeWith } from '../../../src/codec/codec.ts';
 import { rawTlvStream } from '../../../src/codec/tlv.ts';
