@@ -10,6 +10,7 @@ import { bip86Script } from './taproot.ts';
 //   m/1017'/C'/6'/0/0        node id, the path that lnd uses (purpose 1017, key family 6)
 //   m/1017'/C'/20'/N'/K'     channel N (0, 1, 2, ...); K: 0 funding, 1 revocation basepoint, 2 payment basepoint,
 //                            3 delayed payment basepoint, 4 htlc basepoint, 5 seed of the per-commitment secrets
+//   m/1017'/C'/212'/0/I      Taproot Assets (the key family that tapd uses): script keys, keys of outputs with assets, keys of groups
 //   m/84'/C'/0'/B/I          wallet, P2WPKH (BIP 84); B: 0 addresses to receive on, 1 change
 //   m/86'/C'/0'/B/I          wallet, P2TR without scripts (BIP 86)
 //
@@ -17,6 +18,7 @@ import { bip86Script } from './taproot.ts';
 const LIGHTNING_PURPOSE = 1017 + HARDENED;
 const NODE_FAMILY = 6 + HARDENED;
 const CHANNEL_FAMILY = 20 + HARDENED;
+const ASSET_FAMILY = 212 + HARDENED;
 
 export type AccountKind = 'p2tr' | 'p2wpkh';
 export const ACCOUNT_KINDS: readonly AccountKind[] = ['p2tr', 'p2wpkh'];
@@ -42,6 +44,8 @@ export interface WalletKeys {
   privateKey(path: KeyPath): Bytes;
   /** The account's extended public key (BIP 84 or 86), for watching elsewhere. */
   accountKey(account: AccountKind): HdKey;
+  /** A key of Taproot Assets by its index (0 to 2^31 - 1), before any tweak. */
+  assetKey(index: number): { readonly publicKey: Bytes; readonly privateKey: Bytes };
   /** BIP 32 fingerprint of the master key, as PSBTs want it. */
   readonly masterFingerprint: number;
 }
@@ -113,6 +117,7 @@ export const fullPath = (path: KeyPath, network: Network): readonly number[] => 
 
 export function walletKeys(master: HdKey, network: Network): WalletKeys {
   const branches = new Map<string, HdKey>();
+  let assets: HdKey | null = null;
   const branch = (account: AccountKind, path: readonly number[]): HdKey => {
     const name = `${account}/${path.join('/')}`;
     let key = branches.get(name);
@@ -132,6 +137,11 @@ export function walletKeys(master: HdKey, network: Network): WalletKeys {
     },
     publicKey: (path) => leaf(path).publicKey,
     privateKey: (path) => secretOf(leaf(path)),
+    assetKey(index) {
+      assets ??= derivePath(master, [LIGHTNING_PURPOSE, networkParams(network).coinType + HARDENED, ASSET_FAMILY, 0]);
+      const key = deriveChild(assets, index);
+      return { publicKey: key.publicKey, privateKey: secretOf(key) };
+    },
     accountKey: (account) => ({ ...branch(account, []), privateKey: null }),
   };
 }

@@ -3,6 +3,9 @@ import type { Bytes } from '../base/bytes.ts';
 import type { ChannelId, NodeId, PaymentHash } from '../base/ids.ts';
 import type { Msat, UnixTime } from '../base/units.ts';
 
+export const ASSET_TABLES = ['asset', 'asset_anchor', 'asset_known', 'asset_group', 'asset_address'] as const;
+export type AssetTable = (typeof ASSET_TABLES)[number];
+
 /** One row to write whole, or (blob null) to remove. Columns beside the blob are for queries only: the blob is the truth. */
 export type Row =
   | {
@@ -28,6 +31,7 @@ export type Row =
   | { readonly table: 'invoice'; readonly key: PaymentHash; readonly blob: Bytes; readonly state: string; readonly createdAt: UnixTime }
   | { readonly table: 'forward'; readonly key: Bytes; readonly blob: Bytes | null }
   | { readonly table: 'peer'; readonly key: NodeId; readonly blob: Bytes | null }
+  | { readonly table: AssetTable; readonly key: Bytes; readonly blob: Bytes | null }
   | { readonly table: 'meta'; readonly key: Bytes; readonly blob: Bytes };
 
 /** History, appended and never rewritten. `subject` is the channel concerned, or empty. */
@@ -51,5 +55,7 @@ export interface StoredState {
   readonly invoices: readonly Bytes[];
   readonly forwards: readonly { readonly key: Bytes; readonly blob: Bytes }[];
   readonly peers: readonly Bytes[];
+  /** Absent: none. */
+  readonly assets?: { readonly [T in AssetTable]: readonly Bytes[] };
   readonly meta: ReadonlyMap<string, Bytes>;
 }

@@ -4,6 +4,7 @@ import { height } from '../base/units.ts';
 import { type Tx, txId } from '../bitcoin/tx.ts';
 import type { ChainMatch } from '../bolt/channel/types.ts';
 import { watches } from '../bolt/channel/view.ts';
+import { connectAssets, disconnectAssets } from './asset/chain.ts';
 import { feed } from './channels.ts';
 import { type Draft, update } from './draft.ts';
 import type { BlockInput, BlockPoint, NodeInput } from './types.ts';
@@ -25,6 +26,7 @@ export function connect(draft: Draft, block: BlockInput, each: Each = plainly): 
     wallet: connectBlock(draft.state.wallet, draft.env.walletKeys, block),
     cursor: [...draft.state.cursor.slice(-(CURSOR_LENGTH - 1)), point],
   });
+  connectAssets(draft, block);
   // A transaction may spend what one before it in the same block made: what a channel watches after its first look is looked for again.
   const told = new Set<string>();
   for (let round = 0; ; round++) {
@@ -43,6 +45,7 @@ export function disconnectTip(draft: Draft, input: Extract<NodeInput, { kind: 'b
   if (last === undefined || !equal(last.hash, input.hash)) return;
   draft.env = { ...draft.env, height: height(input.height - 1) };
   update(draft, { wallet: disconnectBlock(draft.state.wallet, input.height), cursor: draft.state.cursor.slice(0, -1) });
+  disconnectAssets(draft, input.height);
   for (const channelId of [...draft.state.channels.keys()])
     each(channelId, () => void feed(draft, channelId, { kind: 'block_disconnected', height: input.height }));
 }

@@ -7,6 +7,7 @@ import { channelCodec } from '../bolt/channel/codec.ts';
 import type { Channel, KeyManager } from '../bolt/channel/types.ts';
 import { view } from '../bolt/channel/view.ts';
 import { type Codec, type DecodeFailure, decodeWith, encodeWith } from '../codec/codec.ts';
+import { assetRows, loadAssets } from './asset/persist.ts';
 import type { Batch, HistoryRow, Row, StoredState } from './batch.ts';
 import { cursorCodec, extrasCodec, invoiceCodec, numberCodec, paymentCodec, peerCodec } from './codec.ts';
 import { forwardCodec, historyRow } from './facts.ts';
@@ -29,6 +30,7 @@ export function batchOf(before: NodeState, after: NodeState, effects: readonly N
     ...paymentRows(before, after),
     ...invoiceRows(before, after),
     ...peerRows(before, after),
+    ...assetRows(before.assets, after.assets),
   ];
   if (before.wallet !== after.wallet && walletDiffers(before.wallet, after.wallet))
     rows.push({ table: 'meta', key: WALLET, blob: encodeWith(walletCodec, after.wallet) });
@@ -137,6 +139,7 @@ export function loadState(stored: StoredState, options: LoadOptions): Result<Nod
           ? newWallet(options.walletKeys)
           : restoreWallet(must('wallet', walletCodec, walletBlob), options.walletKeys),
       cursor: cursorBlob === undefined ? [] : must('cursor', cursorCodec, cursorBlob),
+      assets: loadAssets(stored, must),
       nextKeyIndex: keyIndex === undefined ? 0 : must('key_index', numberCodec, keyIndex),
       opening: bytesMap(),
       untold: bytesMap(),

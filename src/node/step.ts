@@ -6,6 +6,7 @@ import { freeze } from '../bolt/channel/channel.ts';
 import type { ChannelEvent } from '../bolt/channel/types.ts';
 import { view } from '../bolt/channel/view.ts';
 import { bumpCommitments } from './anchors.ts';
+import { assetCommand } from './asset/commands.ts';
 import { connect, disconnectTip } from './chain.ts';
 import { channelOf, closeCommand, estimateFunding, feeCommand, feed, openCommand } from './channels.ts';
 import { channelView, type Draft, emit, log, newDraft, refuse, reply, setChannel, setPeer, update } from './draft.ts';
@@ -261,6 +262,9 @@ function command(draft: Draft, id: CommandId, wanted: NodeCommand): void {
       return;
     case 'bump_fee':
       bumpCommand(draft, id, wanted);
+      return;
+    case 'asset':
+      assetCommand(draft, id, wanted.what);
       return;
     case 'estimate_funding':
       estimateFunding(draft, id, wanted);

@@ -4,11 +4,14 @@ import type { BytesMap } from '../base/bytes-map.ts';
 import type { BlockHash, ChannelId, CommandId, NodeId, OutPoint, PaymentHash, Preimage, ShortChannelId, TxId } from '../base/ids.ts';
 import type { Result } from '../base/result.ts';
 import type { Blocks, FeeratePerKw, Height, Msat, Sat, UnixTime } from '../base/units.ts';
+import type { BlockHeader } from '../bitcoin/block.ts';
 import type { Network } from '../bitcoin/network.ts';
 import type { Tx } from '../bitcoin/tx.ts';
 import type { Channel, Env, TxLabel } from '../bolt/channel/types.ts';
 import type { Outcome } from '../bolt/route/knowledge.ts';
 import type { Message, UnknownMessage } from '../bolt/wire/message.ts';
+import type { AssetCommand, AssetReply } from './asset/commands.ts';
+import type { AssetState } from './asset/types.ts';
 import type { Wallet, WalletKeys } from './wallet/types.ts';
 
 export interface Address {
@@ -329,6 +332,7 @@ export interface NodeState {
   /** The best chain's last blocks as far as this node has followed it, oldest first. */
   readonly cursor: readonly BlockPoint[];
   readonly nextKeyIndex: number;
+  readonly assets: AssetState;
   /** Session only: whose command each channel under its temporary id answers. */
   readonly opening: BytesMap<ChannelId, CommandId>;
   /** Session only: new channels whose update the peer shall hear when it has told its own, and since when. */
@@ -344,6 +348,8 @@ export interface BlockInput {
   readonly height: Height;
   readonly hash: BlockHash;
   readonly time: UnixTime;
+  /** Absent where nobody asks for proofs of what the block holds. */
+  readonly header?: BlockHeader;
   readonly txs: readonly Tx[];
 }
 
@@ -429,6 +435,7 @@ export type NodeCommand =
   | { readonly kind: 'settle_invoice'; readonly preimage: Preimage }
   | PayCommand
   | ProbeCommand
+  | AssetCommand
   | { readonly kind: 'new_address'; readonly type: 'p2tr' | 'p2wpkh' }
   | {
       readonly kind: 'send_coins';
@@ -453,7 +460,8 @@ export type NodeReply =
   | { readonly kind: 'payment'; readonly payment: Payment }
   | { readonly kind: 'probe'; readonly probe: Probe }
   | { readonly kind: 'address'; readonly script: Bytes; readonly address: string }
-  | { readonly kind: 'transaction'; readonly tx: Tx; readonly feeSat: Sat; readonly published: boolean };
+  | { readonly kind: 'transaction'; readonly tx: Tx; readonly feeSat: Sat; readonly published: boolean }
+  | AssetReply;
 
 /** A refused command; `code` is one of the command line's error codes. */
 export interface NodeFailure {

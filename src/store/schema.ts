@@ -26,4 +26,11 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX history_subject ON history (subject, what);
   `,
+  `
+  CREATE TABLE asset (key BLOB PRIMARY KEY, blob BLOB NOT NULL) STRICT;
+  CREATE TABLE asset_anchor (key BLOB PRIMARY KEY, blob BLOB NOT NULL) STRICT;
+  CREATE TABLE asset_known (key BLOB PRIMARY KEY, blob BLOB NOT NULL) STRICT;
+  CREATE TABLE asset_group (key BLOB PRIMARY KEY, blob BLOB NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE asset_address (key BLOB PRIMARY KEY, blob BLOB NOT NULL) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -4,7 +4,7 @@ import Database from 'better-sqlite3';
 import type { Bytes } from '../base/bytes.ts';
 import { tryText, utf8 } from '../base/bytes.ts';
 import type { PaymentHash } from '../base/ids.ts';
-import type { Batch, HistoryRow, Row, StoredState } from '../node/batch.ts';
+import { ASSET_TABLES, type AssetTable, type Batch, type HistoryRow, type Row, type StoredState } from '../node/batch.ts';
 import { type Lock, takeLock } from './lock.ts';
 import { APPLICATION_ID, MIGRATIONS } from './schema.ts';
 
@@ -190,6 +190,10 @@ class SqliteStore implements Store {
         blob: plain(blob),
       })),
       peers: this.#blobs('SELECT blob FROM peer'),
+      assets: Object.fromEntries(ASSET_TABLES.map((table) => [table, this.#blobs(`SELECT blob FROM ${table}`)])) as Record<
+        AssetTable,
+        readonly Bytes[]
+      >,
       meta: new Map((this.#sql('SELECT key, blob FROM meta').all() as { key: string; blob: Buffer }[]).map((r) => [r.key, plain(r.blob)])),
     };
   }

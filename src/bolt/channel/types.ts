@@ -131,7 +131,7 @@ export type ChannelInput =
   /** Time passed: fee updates, announcement deadlines. */
   | { readonly kind: 'tick' };
 
-export type TxLabel = 'funding' | 'closing' | 'commitment' | 'sweep' | 'anchor' | 'htlc' | 'penalty' | 'spend';
+export type TxLabel = 'funding' | 'closing' | 'commitment' | 'sweep' | 'anchor' | 'htlc' | 'penalty' | 'spend' | 'asset';
 
 export type ChannelEffect =
   | { readonly kind: 'send'; readonly message: Message }

@@ -25,7 +25,7 @@ export function readBlock(place: string, asked: BlockHash, height: Height, raw: 
   if (!equal(blockHash(header), asked)) return fail(malformed(`${place} sent another block than ${name}`));
   if (txs.length === 0 || !equal(merkleRoot(txs.map(txId)), header.merkleRoot))
     return fail(malformed(`${place} sent block ${name} with transactions that are not its own`));
-  return ok({ hash: asked, height, prevHash: header.previous, time: unixTime(header.time), txs });
+  return ok({ hash: asked, height, prevHash: header.previous, header, time: unixTime(header.time), txs });
 }
 
 export function readHeader(place: string, asked: BlockHash, raw: Bytes): ChainResult<BlockHeader> {

@@ -64,6 +64,7 @@ export interface BlockRef {
 
 export interface ChainBlock extends BlockRef {
   readonly prevHash: BlockHash;
+  readonly header: BlockHeader;
   readonly time: UnixTime;
   readonly txs: readonly Tx[];
 }

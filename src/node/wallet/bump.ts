@@ -69,7 +69,9 @@ interface BumpPlan {
 /** Why a transaction must keep its id, or cannot be signed anew; null where it may be replaced. */
 function whyNotReplaceable(wallet: Wallet, entry: Unconfirmed): string | null {
   if (entry.label !== 'spend')
-    return entry.label === null ? 'others made this transaction' : `a channel relies on this ${entry.label} transaction`;
+    return entry.label === null
+      ? 'others made this transaction'
+      : `${entry.label === 'asset' ? 'assets rely on this' : `a channel relies on this ${entry.label}`} transaction`;
   if (entry.fee === null) return 'not all of its inputs are ours';
   const family = [entry, ...descendants(wallet, entry)];
   for (const child of family) {

@@ -25,7 +25,7 @@ const amount: Codec<Sat> = map(u64, sat, (value) => value);
 const heightCodec: Codec<Height> = u32 as Codec<number> as Codec<Height>;
 const time: Codec<UnixTime> = u32 as Codec<number> as Codec<UnixTime>;
 const id: Codec<TxId> = bytes<TxId>(32);
-const LABELS: readonly TxLabel[] = ['funding', 'closing', 'commitment', 'sweep', 'anchor', 'htlc', 'penalty', 'spend'];
+const LABELS: readonly TxLabel[] = ['funding', 'closing', 'commitment', 'sweep', 'anchor', 'htlc', 'penalty', 'spend', 'asset'];
 
 const cursor: Codec<ChainCursor> = struct({ next: u32, used: u32 });
 const cursors: Codec<ChainCursors> = struct({

@@ -104,7 +104,7 @@ function reservedOutPoints(wallet: Wallet): BytesMap<Bytes, true> {
 /** All inputs were ours, or it sweeps what only we could spend. */
 function isTrusted(wallet: Wallet, coin: Coin): boolean {
   const entry = wallet.txs.get(coin.outpoint.txid);
-  return entry !== undefined && (entry.fee !== null || entry.label === 'sweep') && entry.label !== null;
+  return entry !== undefined && (entry.fee !== null || entry.label === 'sweep' || entry.label === 'asset') && entry.label !== null;
 }
 
 function largestFirst(a: Coin, b: Coin): number {

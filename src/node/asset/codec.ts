@@ -1,0 +1,133 @@
+import { prevIdHash, prevIdOf } from '../../asset/asset.ts';
+import { genesisCodec } from '../../asset/genesis.ts';
+import { metaRevealCodec } from '../../asset/proof/meta.ts';
+import { outPointOf, proofCodec } from '../../asset/proof/proof.ts';
+import { txMerkleProofCodec } from '../../asset/proof/tx-merkle.ts';
+import { type Bytes, tryText, utf8 } from '../../base/bytes.ts';
+import type { TxId } from '../../base/ids.ts';
+import type { Height, Sat, UnixTime } from '../../base/units.ts';
+import { blockHeaderCodec } from '../../bitcoin/block.ts';
+import { outPointCodec, txCodec } from '../../bitcoin/tx.ts';
+import {
+  bigsizeNumber,
+  bytes,
+  type Codec,
+  decodeWith,
+  encodeWith,
+  list,
+  map,
+  nullable,
+  struct,
+  u8,
+  u32,
+  u64,
+  union,
+  varBytes,
+} from '../../codec/codec.ts';
+import { CodecError } from '../../codec/reader.ts';
+import type { Anchor, AnchorKind, AssetAddress, AssetGroup, Holding, KnownAsset, Seedling, SeedlingGroup } from './types.ts';
+
+// Version 1 of what is stored of assets. Numbers of choices are part of the format.
+
+const blob: Codec<Bytes> = varBytes(bigsizeNumber);
+const key: Codec<Bytes> = bytes(32);
+const id: Codec<TxId> = bytes<TxId>(32);
+const time = u32 as Codec<number> as Codec<UnixTime>;
+const height = u32 as Codec<number> as Codec<Height>;
+const text: Codec<string> = map(
+  blob,
+  (value) => {
+    const decoded = tryText(value);
+    if (decoded === null) throw new CodecError('not UTF-8');
+    return decoded;
+  },
+  utf8,
+);
+
+/** A codec that reads up to the end of its record, with its length in front. */
+function sized<T>(inner: Codec<T>): Codec<T> {
+  return {
+    write: (to, value) => blob.write(to, encodeWith(inner, value)),
+    read(from) {
+      const read = decodeWith(inner, blob.read(from));
+      if (!read.ok) throw new CodecError(`${read.failure.path}: ${read.failure.message}`);
+      return read.value;
+    },
+  };
+}
+
+function versioned<T>(inner: Codec<T>): Codec<T> {
+  return {
+    write(to, value) {
+      to.u8(1);
+      inner.write(to, value);
+    },
+    read(from) {
+      const version = from.u8();
+      if (version !== 1) throw new CodecError(`assets of version ${version}`);
+      return inner.read(from);
+    },
+  };
+}
+
+const meta = nullable(sized(metaRevealCodec));
+const group: Codec<SeedlingGroup> = union('kind', {
+  none: [0, struct({})],
+  new: [1, struct({})],
+  existing: [2, struct({ groupKey: bytes(33) })],
+}) as Codec<SeedlingGroup>;
+const seedling: Codec<Seedling> = struct({ tag: blob, type: u8, amount: u64, assetVersion: u8, meta, group });
+export const seedlingsCodec: Codec<readonly Seedling[]> = versioned(list(bigsizeNumber, seedling));
+
+const KINDS: readonly AnchorKind[] = ['mint', 'send', 'burn', 'receive'];
+const kind: Codec<AnchorKind> = map(
+  u8,
+  (number) => {
+    const value = KINDS[number];
+    if (value === undefined) throw new CodecError(`no kind ${number}`);
+    return value;
+  },
+  (value) => KINDS.indexOf(value),
+);
+
+export const anchorCodec: Codec<Anchor> = versioned(
+  struct({
+    txid: id,
+    tx: txCodec,
+    kind,
+    block: nullable(struct({ header: blockHeaderCodec, height, txMerkleProof: txMerkleProofCodec })),
+    feeSat: nullable(u64 as Codec<Sat>),
+    createdAt: time,
+    deliveries: list(bigsizeNumber, struct({ key, address: text, courier: text, deliveredAt: nullable(time) })),
+  }),
+);
+
+const holding = struct({
+  proof: sized(proofCodec),
+  inputs: list(bigsizeNumber, key),
+  base: struct({ before: list(bigsizeNumber, blob), additionalInputs: list(bigsizeNumber, blob) }),
+  scriptKeyIndex: nullable(u32),
+  internalKeyIndex: nullable(u32),
+  spentBy: nullable(id),
+});
+export const holdingCodec: Codec<Holding> = versioned(
+  map(
+    holding,
+    (read) => ({ ...read, key: prevIdHash(prevIdOf(read.proof.asset, outPointOf(read.proof))) }),
+    ({ key: _, ...stored }) => stored,
+  ),
+);
+
+export const knownCodec: Codec<KnownAsset> = versioned(struct({ genesis: genesisCodec, meta, groupKey: nullable(bytes(33)) }));
+export const groupCodec: Codec<AssetGroup> = versioned(struct({ groupKey: bytes(33), anchorId: key, rawKeyIndex: nullable(u32) }));
+export const addressRecordCodec: Codec<AssetAddress> = versioned(
+  struct({
+    text,
+    assetId: key,
+    scriptKeyIndex: u32,
+    internalKeyIndex: u32,
+    script: blob,
+    createdAt: time,
+    arrivals: list(bigsizeNumber, struct({ outPoint: outPointCodec, height })),
+  }),
+);

@@ -1,0 +1,63 @@
+import { commitmentVersionOf, predictedOutputKey, scriptKeyFor, type TapAddress } from '../../asset/address/address.ts';
+import { optionalSiblingHash } from '../../asset/commitment/sibling.ts';
+import type { Bytes } from '../../base/bytes.ts';
+import { fail, ok, type Result } from '../../base/result.ts';
+import { p2trScript } from '../../bitcoin/script.ts';
+import type { NodeFailure } from '../types.ts';
+import type { Payout, TransferRequest } from './transfer.ts';
+import type { AssetState } from './types.ts';
+
+export interface Recipient {
+  readonly text: string;
+  readonly address: TapAddress;
+  /** Where the proof is delivered; that of the address, unless the sender says otherwise. */
+  readonly courier: string;
+}
+
+/** What a transfer to addresses pays. All of them must ask for commitments that go together. Fails with USAGE, NOT_FOUND or POLICY. */
+export function sendRequest(state: AssetState, recipients: readonly Recipient[]): Result<Omit<TransferRequest, 'feerate'>, NodeFailure> {
+  const payouts: Payout[] = [];
+  const seen = new Set<string>();
+  const versions = new Set<number | null>();
+  for (const recipient of recipients) {
+    const { text, address } = recipient;
+    // An address names one output: twice in one transaction it would be one place for two transfers.
+    if (seen.has(text)) return fail({ code: 'USAGE', message: 'an address stands twice among the recipients' });
+    seen.add(text);
+    const payout = payoutTo(state, recipient);
+    if (!payout.ok) return payout;
+    payouts.push(payout.value);
+    versions.add(commitmentVersionOf(address));
+  }
+  const [first, ...others] = payouts;
+  if (first === undefined) return fail({ code: 'USAGE', message: 'there is nobody to send to' });
+  if (versions.size > 1)
+    return fail({
+      code: 'POLICY',
+      message: 'addresses of version 0 and 1 cannot share a transaction',
+      hint: 'send to them one after the other',
+    });
+  return ok({ kind: 'send', payouts: [first, ...others], commitmentVersion: [...versions][0] ?? null });
+}
+
+function payoutTo(state: AssetState, { text, address, courier }: Recipient): Result<Payout, NodeFailure> {
+  const id: Bytes | null = address.assetId;
+  const known = id === null ? undefined : state.known.get(id);
+  if (id === null || known === undefined) return fail({ code: 'NOT_FOUND', message: 'none of our assets is the one of the address' });
+  const predicted = predictedOutputKey(address, known.genesis);
+  if (!predicted.ok) return fail({ code: 'USAGE', message: predicted.failure.message });
+  const sibling = optionalSiblingHash(address.tapscriptSibling);
+  if (!sibling.ok) return fail({ code: 'USAGE', message: sibling.failure.message });
+  return ok({
+    kind: 'send',
+    assetId: id,
+    amount: address.amount,
+    assetVersion: address.assetVersion,
+    scriptKey: scriptKeyFor(address, id),
+    internalKey: address.internalKey,
+    sibling: address.tapscriptSibling,
+    script: p2trScript(predicted.value),
+    address: text,
+    courier,
+  });
+}

@@ -1,0 +1,48 @@
+import { assetId } from '../../asset/genesis.ts';
+import { type Bytes, utf8 } from '../../base/bytes.ts';
+import { type BytesMap, bytesMap } from '../../base/bytes-map.ts';
+import type { TxId } from '../../base/ids.ts';
+import { type Codec, encodeWith } from '../../codec/codec.ts';
+import type { AssetTable, Row, StoredState } from '../batch.ts';
+import { numberCodec } from '../codec.ts';
+import { addressRecordCodec, anchorCodec, groupCodec, holdingCodec, knownCodec, seedlingsCodec } from './codec.ts';
+import type { AssetState } from './types.ts';
+
+const SEEDLINGS = utf8('asset_batch');
+const KEY_INDEX = utf8('asset_key_index');
+
+/** Everything in which two states of the assets differ, as rows. */
+export function assetRows(before: AssetState, after: AssetState): Row[] {
+  if (before === after) return [];
+  const rows: Row[] = [
+    ...rowsOf('asset_anchor', anchorCodec, before.anchors, after.anchors),
+    ...rowsOf('asset', holdingCodec, before.holdings, after.holdings),
+    ...rowsOf('asset_known', knownCodec, before.known, after.known),
+    ...rowsOf('asset_group', groupCodec, before.groups, after.groups),
+    ...rowsOf('asset_address', addressRecordCodec, before.addresses, after.addresses),
+  ];
+  if (before.seedlings !== after.seedlings) rows.push({ table: 'meta', key: SEEDLINGS, blob: encodeWith(seedlingsCodec, after.seedlings) });
+  if (before.nextKeyIndex !== after.nextKeyIndex)
+    rows.push({ table: 'meta', key: KEY_INDEX, blob: encodeWith(numberCodec, after.nextKeyIndex) });
+  return rows;
+}
+
+const rowsOf = <K extends Bytes, V>(table: AssetTable, codec: Codec<V>, before: BytesMap<K, V>, after: BytesMap<K, V>): Row[] =>
+  [...after.changesSince(before)].map(([key, value]) => ({ table, key, blob: value === undefined ? null : encodeWith(codec, value) }));
+
+/** The assets as they were stored. `read` decodes a blob or throws. */
+export function loadAssets(stored: StoredState, read: <T>(name: string, codec: Codec<T>, blob: Bytes) => T): AssetState {
+  const all = <T>(table: AssetTable, codec: Codec<T>): readonly T[] =>
+    (stored.assets?.[table] ?? []).map((blob) => read(table, codec, blob));
+  const seedlings = stored.meta.get('asset_batch');
+  const keyIndex = stored.meta.get('asset_key_index');
+  return {
+    nextKeyIndex: keyIndex === undefined ? 0 : read('asset_key_index', numberCodec, keyIndex),
+    seedlings: seedlings === undefined ? [] : read('asset_batch', seedlingsCodec, seedlings),
+    anchors: bytesMap(all('asset_anchor', anchorCodec).map((each) => [each.txid as TxId, each] as const)),
+    holdings: bytesMap(all('asset', holdingCodec).map((each) => [each.key, each] as const)),
+    known: bytesMap(all('asset_known', knownCodec).map((each) => [assetId(each.genesis), each] as const)),
+    groups: bytesMap(all('asset_group', groupCodec).map((each) => [each.groupKey, each] as const)),
+    addresses: bytesMap(all('asset_address', addressRecordCodec).map((each) => [each.script, each] as const)),
+  };
+}

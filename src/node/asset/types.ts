@@ -1,0 +1,137 @@
+import type { Genesis } from '../../asset/genesis.ts';
+import type { MetaReveal } from '../../asset/proof/meta.ts';
+import type { Proof } from '../../asset/proof/proof.ts';
+import type { TxMerkleProof } from '../../asset/proof/tx-merkle.ts';
+import type { Bytes } from '../../base/bytes.ts';
+import { type BytesMap, bytesMap } from '../../base/bytes-map.ts';
+import type { OutPoint, TxId } from '../../base/ids.ts';
+import type { Height, Sat, UnixTime } from '../../base/units.ts';
+import type { BlockHeader } from '../../bitcoin/block.ts';
+import type { Tx } from '../../bitcoin/tx.ts';
+
+/** Whether an asset that is to be minted belongs to a group, and to which. */
+export type SeedlingGroup =
+  | { readonly kind: 'none' }
+  /** The first asset of a new group. */
+  | { readonly kind: 'new' }
+  /** A further tranche of a group of ours; 33 bytes. */
+  | { readonly kind: 'existing'; readonly groupKey: Bytes };
+
+/** An asset that waits to be minted with the pending batch. */
+export interface Seedling {
+  readonly tag: Bytes;
+  readonly type: number;
+  readonly amount: bigint;
+  readonly assetVersion: number;
+  readonly meta: MetaReveal | null;
+  readonly group: SeedlingGroup;
+}
+
+/** The block that holds an anchor, as proofs show it. */
+export interface AnchorBlock {
+  readonly header: BlockHeader;
+  readonly height: Height;
+  readonly txMerkleProof: TxMerkleProof;
+}
+
+export type AnchorKind = 'mint' | 'send' | 'burn' | 'receive';
+
+/** What left to somebody else, and whether its proof has arrived there. */
+export interface Delivery {
+  /** Of the holding that is the recipient's. */
+  readonly key: Bytes;
+  readonly address: string;
+  readonly courier: string;
+  readonly deliveredAt: UnixTime | null;
+}
+
+/** A transaction that assets stand in: a batch that was minted, a transfer, a burn, or what others sent us. */
+export interface Anchor {
+  readonly txid: TxId;
+  readonly tx: Tx;
+  readonly kind: AnchorKind;
+  /** null as long as it is in no block. */
+  readonly block: AnchorBlock | null;
+  /** null where others paid it. */
+  readonly feeSat: Sat | null;
+  readonly createdAt: UnixTime;
+  readonly deliveries: readonly Delivery[];
+}
+
+/** An asset in an anchor, ours or not: the last transition of its file, and what came before. */
+export interface Holding {
+  /** `prevIdHash` of the asset in its place. */
+  readonly key: Bytes;
+  /** Without further inputs; its block is that of the anchor, which a reorganisation may change. */
+  readonly proof: Proof;
+  /** Keys of the holdings that the transition spent. Empty where it was minted, or where `base` has what came before. */
+  readonly inputs: readonly Bytes[];
+  /** The transitions before this one as they came, oldest first; and the files of further inputs. */
+  readonly base: { readonly before: readonly Bytes[]; readonly additionalInputs: readonly Bytes[] };
+  /** The key that can spend it; null where it is not ours. */
+  readonly scriptKeyIndex: number | null;
+  /** The key of its output; null where it is not ours. */
+  readonly internalKeyIndex: number | null;
+  /** The anchor that spends it: it is not offered again. */
+  readonly spentBy: TxId | null;
+}
+
+/** All that is known for ever of an asset whose minting was verified. */
+export interface KnownAsset {
+  readonly genesis: Genesis;
+  readonly meta: MetaReveal | null;
+  readonly groupKey: Bytes | null;
+}
+
+/** A group whose first asset is known. */
+export interface AssetGroup {
+  readonly groupKey: Bytes;
+  /** The id of its first asset, which its key commits to. */
+  readonly anchorId: Bytes;
+  /** Of the key that signs for further tranches; null where the group is another's. */
+  readonly rawKeyIndex: number | null;
+}
+
+export interface Arrival {
+  readonly outPoint: OutPoint;
+  readonly height: Height;
+}
+
+/** An address that was given out, and what its output has received. */
+export interface AssetAddress {
+  readonly text: string;
+  readonly assetId: Bytes;
+  readonly scriptKeyIndex: number;
+  readonly internalKeyIndex: number;
+  /** The Bitcoin output that a transfer to it makes. */
+  readonly script: Bytes;
+  readonly createdAt: UnixTime;
+  readonly arrivals: readonly Arrival[];
+}
+
+/** The node's assets. Everything in it is stored, nothing in it is secret. */
+export interface AssetState {
+  /** The next key to hand out; one that was handed out is never handed out again. */
+  readonly nextKeyIndex: number;
+  /** The pending batch, in the order in which it will be minted. */
+  readonly seedlings: readonly Seedling[];
+  readonly anchors: BytesMap<TxId, Anchor>;
+  readonly holdings: BytesMap<Bytes, Holding>;
+  readonly known: BytesMap<Bytes, KnownAsset>;
+  readonly groups: BytesMap<Bytes, AssetGroup>;
+  /** By output script. */
+  readonly addresses: BytesMap<Bytes, AssetAddress>;
+}
+
+export const NO_ASSETS: AssetState = {
+  nextKeyIndex: 0,
+  seedlings: [],
+  anchors: bytesMap(),
+  holdings: bytesMap(),
+  known: bytesMap(),
+  groups: bytesMap(),
+  addresses: bytesMap(),
+};
+
+/** What an output with assets is worth in bitcoin: above every dust limit, and what others' wallets use. */
+export const ASSET_OUTPUT_SAT = 1_000n;
