@@ -1,16 +1,16 @@
 // Whole nodes over a link in memory: every message goes through its bytes, time and blocks come when a test says so.
-import { equal, toHex, utf8 } from '../../../src/base/bytes.ts';
+import { type Bytes, equal, toHex, utf8 } from '../../../src/base/bytes.ts';
 import type { BlockHash, ChannelId, CommandId, NodeId, PaymentHash, TxId } from '../../../src/base/ids.ts';
 import { fail, ok, type Result } from '../../../src/base/result.ts';
 import { blocks, feeratePerKw, type Height, height, type Msat, msat, sat, unixTime } from '../../../src/base/units.ts';
-import { type HdKeys, hdKeys } from '../../../src/bitcoin/hd.ts';
+import { type HdKeys, hdKeys, type KeyPath } from '../../../src/bitcoin/hd.ts';
 import { type Tx, txInput } from '../../../src/bitcoin/tx.ts';
 import { DEFAULT_LIMITS } from '../../../src/bolt/channel/limits.ts';
 import type { ChannelView, TxLabel } from '../../../src/bolt/channel/types.ts';
 import { view } from '../../../src/bolt/channel/view.ts';
 import { decodeMessage, encodeMessage, type Message } from '../../../src/bolt/wire/message.ts';
 import { sha256 } from '../../../src/crypto/hash.ts';
-import type { Batch } from '../../../src/node/batch.ts';
+import type { Batch, Row, StoredState } from '../../../src/node/batch.ts';
 import { DEFAULT_POLICY } from '../../../src/node/own-gossip.ts';
 import type { firstHops } from '../../../src/node/pay.ts';
 import { batchOf, loadState, prune } from '../../../src/node/persist.ts';
@@ -34,6 +34,32 @@ import { newScript } from '../../../src/node/wallet/wallet.ts';
 export const NOTHING_STORED = { channels: [], extras: [], payments: [], invoices: [], forwards: [], peers: [], meta: new Map() };
 export const START = 1_700_000_000;
 
+const identities = new Map<string, HdKeys>();
+
+/** A node's keys: each derived once, because a restart asks for all of the wallet's scripts. */
+function keysOf(name: string): HdKeys {
+  const known = identities.get(name);
+  if (known !== undefined) return known;
+  const keys = hdKeys(sha256(utf8(`node ${name}`)), 'regtest');
+  const once = <K, T>(derive: (key: K) => T): ((key: K) => T) => {
+    const made = new Map<string, T>();
+    return (key) => {
+      const text = JSON.stringify(key);
+      const value = made.get(text) ?? derive(key);
+      made.set(text, value);
+      return value;
+    };
+  };
+  const wallet = {
+    ...keys.wallet,
+    script: once((path: KeyPath) => keys.wallet.script(path)),
+    publicKey: once((path: KeyPath) => keys.wallet.publicKey(path)),
+  };
+  const remembered = { ...keys, wallet, channelSecrets: once((index: number) => keys.channelSecrets(index)) };
+  identities.set(name, remembered);
+  return remembered;
+}
+
 export class TestNode {
   readonly name: string;
   readonly keys: HdKeys;
@@ -51,7 +77,7 @@ export class TestNode {
   constructor(name: string, world: World) {
     this.name = name;
     this.world = world;
-    this.keys = hdKeys(sha256(utf8(`node ${name}`)), 'regtest');
+    this.keys = keysOf(name);
     this.nodeId = this.keys.nodeId;
     const loaded = loadState(NOTHING_STORED, { network: 'regtest', keys: this.keys, walletKeys: this.keys.wallet });
     if (!loaded.ok) throw new Error(loaded.failure.message);
@@ -102,6 +128,14 @@ export class TestNode {
     return this.replies.get(id) ?? null;
   }
 
+  /** The process dies, and another one begins from what was committed. */
+  restart(): void {
+    for (const wire of this.world.wires.filter(({ ends }) => ends.includes(this))) this.world.drop(wire.number, this);
+    const loaded = loadState(stored(this), { network: 'regtest', keys: this.keys, walletKeys: this.keys.wallet });
+    if (!loaded.ok) throw new Error(`${loaded.failure.path}: ${loaded.failure.message}`);
+    this.state = loaded.value;
+  }
+
   channels(): readonly ChannelView[] {
     return [...this.state.channels.values()].map(view);
   }
@@ -138,6 +172,29 @@ export class TestNode {
   }
 }
 
+/** What a store gives back of these batches: the newest row of each key. */
+export function stored(of: TestNode): StoredState {
+  const tables = new Map<string, Map<string, Row>>();
+  for (const { rows } of of.batches)
+    for (const row of rows) {
+      const table = tables.get(row.table) ?? new Map<string, Row>();
+      tables.set(row.table, table);
+      if (row.blob === null) table.delete(toHex(row.key));
+      else table.set(toHex(row.key), row);
+    }
+  const blobs = (table: string, keep: (row: Row) => boolean = () => true): Bytes[] =>
+    [...(tables.get(table)?.values() ?? [])].filter(keep).map((row) => row.blob as Bytes);
+  return {
+    channels: blobs('channel', (row) => row.table === 'channel' && 'closed' in row && !row.closed),
+    extras: blobs('extras'),
+    payments: blobs('payment', (row) => 'status' in row && row.status === 'pending'),
+    invoices: blobs('invoice', (row) => 'state' in row && (row.state === 'open' || row.state === 'accepted')),
+    forwards: [...(tables.get('forward')?.values() ?? [])].map((row) => ({ key: row.key, blob: row.blob as Bytes })),
+    peers: blobs('peer'),
+    meta: new Map([...(tables.get('meta')?.values() ?? [])].map((row) => [new TextDecoder().decode(row.key), row.blob as Bytes])),
+  };
+}
+
 interface Wire {
   readonly number: number;
   readonly ends: readonly [TestNode, TestNode];
@@ -155,7 +212,7 @@ export class World {
   hold: ((from: TestNode, message: Message) => boolean) | null = null;
   /** Routes by name of nodes, for payments over hops. */
   paths: (readonly TestNode[])[] = [];
-  #queue: {
+  queue: {
     readonly to: TestNode;
     readonly input: NodeInput;
     readonly link: number;
@@ -187,10 +244,43 @@ export class World {
     const at = this.wires.findIndex((wire) => wire.number === number);
     if (at < 0) return;
     const [wire] = this.wires.splice(at, 1) as [Wire];
-    this.#queue = this.#queue.filter((item) => item.link !== number);
+    this.queue = this.queue.filter((item) => item.link !== number);
     const [a, b] = wire.ends;
     a.step({ kind: 'link_down', link: number, peer: b.nodeId, why });
     b.step({ kind: 'link_down', link: number, peer: a.nodeId, why });
+  }
+
+  /** Everything as it is now; calling what comes back brings it back. */
+  snapshot(): () => void {
+    const { now, height: at, hash } = this;
+    const [wires, queue] = [[...this.wires], [...this.queue]];
+    const nodes = this.nodes.map((node) => ({ node, state: node.state, batches: node.batches.length, effects: node.effects.length }));
+    return () => {
+      Object.assign(this, { now, height: at, hash, queue: [...queue] });
+      this.wires.splice(0, this.wires.length, ...wires);
+      for (const { node, state, batches, effects } of nodes) {
+        node.state = state;
+        node.batches.length = batches;
+        node.effects.length = effects;
+      }
+    };
+  }
+
+  /** One end is gone; the other hears of it. */
+  drop(number: number, gone: TestNode): void {
+    const at = this.wires.findIndex((wire) => wire.number === number);
+    const [wire] = this.wires.splice(at, 1) as [Wire];
+    this.queue = this.queue.filter((item) => item.link !== number);
+    const other = wire.ends[0] === gone ? wire.ends[1] : wire.ends[0];
+    other.step({ kind: 'link_down', link: number, peer: gone.nodeId, why: 'the process is gone' });
+  }
+  get waiting(): number {
+    return this.queue.length;
+  }
+  /** Delivers one message. */
+  deliver(): void {
+    const item = this.queue.shift();
+    if (item !== undefined) item.to.step(item.input);
   }
 
   act(node: TestNode, effect: NodeEffect): void {
@@ -201,7 +291,7 @@ export class World {
       const decoded = decodeMessage(encodeMessage(effect.message));
       if (!decoded.ok) throw new Error(`${effect.message.name} does not decode`);
       const input: NodeInput = { kind: 'message', link: effect.link, peer: node.nodeId, message: decoded.value };
-      this.#queue.push({ to, input, link: effect.link, from: node, message: effect.message });
+      this.queue.push({ to, input, link: effect.link, from: node, message: effect.message });
     }
     if (effect.kind !== 'publish') return;
     this.mempool.push(effect.tx);
@@ -211,12 +301,21 @@ export class World {
   /** Delivers until nothing waits; what is held back stays. */
   settle(): void {
     for (let i = 0; i < 10_000; i++) {
-      const at = this.#queue.findIndex(({ from, message }) => this.hold?.(from, message) !== true);
+      const at = this.queue.findIndex((item) => !this.#isHeld(item));
       if (at < 0) return;
-      const [item] = this.#queue.splice(at, 1);
+      const [item] = this.queue.splice(at, 1);
       if (item !== undefined) item.to.step(item.input);
     }
     throw new Error('messages go on for ever');
+  }
+
+  /** What is behind a message that is held back waits as well: a link keeps the order. */
+  #isHeld(item: (typeof this.queue)[number]): boolean {
+    for (const each of this.queue) {
+      if (each.link === item.link && each.from === item.from && this.hold?.(each.from, each.message) === true) return true;
+      if (each === item) return false;
+    }
+    return false;
   }
 
   tick(seconds = 1): void {
@@ -329,7 +428,7 @@ function hopsOf(
   for (let i = along.length - 1; i > 0; i--) {
     const [from, to] = [along[i - 1] as TestNode, along[i] as TestNode];
     const seen = from.channelWith(to);
-    const scid = seen.scid ?? seen.localAlias;
+    const scid = seen.localAlias ?? seen.scid;
     const policy = from.state.extras.get(seen.channelId)?.policy ?? DEFAULT_POLICY;
     if (scid === null) throw new Error('a channel without a name');
     hops.unshift({ nodeId: to.nodeId, scid, amountMsat: msat(amount), cltvExpiry: height(expiry) });

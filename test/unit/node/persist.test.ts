@@ -16,7 +16,7 @@ import { DOWN } from '../../../src/node/peers.ts';
 import { batchOf, decodePayment, loadState, prune } from '../../../src/node/persist.ts';
 import type { Invoice, NodeState, Payment } from '../../../src/node/types.ts';
 import { walletCodec } from '../../../src/node/wallet/codec.ts';
-import { NOTHING_STORED, type TestNode, World } from './kit.ts';
+import { NOTHING_STORED, stored, type TestNode, World } from './kit.ts';
 
 const fill = <T extends Bytes>(n: number, length = 32): T => new Uint8Array(length).fill(n) as Bytes as T;
 const scid = (n: bigint): ShortChannelId => n as ShortChannelId;
@@ -161,29 +161,6 @@ test('a stored wallet of the first version is read, and written as it was', () =
   if (!read.ok) throw new Error(`${read.failure.path}: ${read.failure.message}`);
   expect(toHex(encodeWith(walletCodec, read.value))).toBe(toHex(bytes));
 });
-
-/** What a store gives back of these batches: the newest row of each key. */
-function stored(of: TestNode): StoredState {
-  const tables = new Map<string, Map<string, Row>>();
-  for (const { rows } of of.batches)
-    for (const row of rows) {
-      const table = tables.get(row.table) ?? new Map<string, Row>();
-      tables.set(row.table, table);
-      if (row.blob === null) table.delete(toHex(row.key));
-      else table.set(toHex(row.key), row);
-    }
-  const blobs = (table: string, keep: (row: Row) => boolean = () => true): Bytes[] =>
-    [...(tables.get(table)?.values() ?? [])].filter(keep).map((row) => row.blob as Bytes);
-  return {
-    channels: blobs('channel', (row) => row.table === 'channel' && 'closed' in row && !row.closed),
-    extras: blobs('extras'),
-    payments: blobs('payment', (row) => 'status' in row && row.status === 'pending'),
-    invoices: blobs('invoice', (row) => 'state' in row && (row.state === 'open' || row.state === 'accepted')),
-    forwards: [...(tables.get('forward')?.values() ?? [])].map((row) => ({ key: row.key, blob: row.blob as Bytes })),
-    peers: blobs('peer'),
-    meta: new Map([...(tables.get('meta')?.values() ?? [])].map((row) => [new TextDecoder().decode(row.key), row.blob as Bytes])),
-  };
-}
 
 const load = (of: TestNode, from: StoredState) => loadState(from, { network: 'regtest', keys: of.keys, walletKeys: of.keys.wallet });
 
