@@ -35,8 +35,8 @@ const PART_MSAT = 1_000;
 /** Amounts below this stay whole: base fees would eat what a split saves. */
 const LEAST_QUANTUM_MSAT = 10_000;
 /** Finer cuts are tried where coarse ones find no flow. */
-const REFINEMENTS = [1, 2, 4, 8];
-const MAX_QUANTA = 128;
+const REFINEMENTS = [1, 2, 4];
+const MAX_QUANTA = 64;
 /** Where the cheapest flow breaks the fee budget, fees are weighed more. */
 const PENALTY_SHARES = [1, 0.2, 0.02];
 

@@ -1,6 +1,7 @@
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll } from 'vitest';
 import { compare, fromBigInt } from '../../../../src/base/bytes.ts';
 import type { NodeId } from '../../../../src/base/ids.ts';
 import { type Msat, type UnixTime, unixTime } from '../../../../src/base/units.ts';
@@ -104,6 +105,9 @@ export const channel = (a: Party, b: Party, scid: bigint): readonly Message[] =>
   update(b, a, scid),
 ];
 
+const root = mkdtempSync(join(tmpdir(), 'lnkit-gossip-'));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
 export interface Harness {
   readonly service: GossipService;
   readonly sent: { readonly link: number; readonly message: Message }[];
@@ -113,7 +117,7 @@ export interface Harness {
 }
 
 export async function open(self: Party, part: Partial<GossipOptions> = {}): Promise<Harness> {
-  const directory = part.directory ?? mkdtempSync(join(tmpdir(), 'lnkit-gossip-'));
+  const directory = part.directory ?? mkdtempSync(join(root, 'node-'));
   const sent: Harness['sent'] = [];
   const punished: string[] = [];
   const clock = { now: unixTime(NOW) };
