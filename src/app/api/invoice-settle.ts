@@ -14,7 +14,9 @@ export const invoiceSettle = defineOperation({
   async run(context, params) {
     const preimage = fromHex(params.preimage) as Preimage;
     const hash = sha256(preimage) as PaymentHash;
-    findInvoice(context.runtime, hash);
+    const known = findInvoice(context.runtime, hash);
+    // Settled already: who asks again, after a crash for one, is told the same.
+    if (known.state === 'settled') return { invoice: invoiceJson(known) };
     const { invoice } = await commanded(context, { kind: 'settle_invoice', preimage }, 'invoice');
     return { invoice: invoiceJson(invoice) };
   },

@@ -152,7 +152,7 @@ for (const outcome of ['settled', 'failed'] as const)
     const sums = [balance(alice), balance(bob), balance(carol)];
     const begin = world.snapshot();
     for (const victim of ['alice', 'bob', 'carol'] as const)
-      for (let at = 0; ; at++) {
+      for (let at = 0; ; at += victim === 'bob' ? 1 : 3) {
         begin();
         const invoice = world.invoice(carol);
         if (outcome === 'failed') carol.command({ kind: 'cancel_invoice', paymentHash: invoice.paymentHash });
