@@ -11,7 +11,7 @@ import { APPLICATION_ID, MIGRATIONS } from './schema.ts';
 /** A store that cannot be used. Nothing was written. */
 export class StoreError extends Error {
   override readonly name = 'StoreError';
-  readonly code: 'STORE_LOCKED' | 'STORE_CORRUPT' | 'STORE_VERSION' | 'NOT_FOUND';
+  readonly code: 'STORE_LOCKED' | 'STORE_CORRUPT' | 'STORE_VERSION' | 'NOT_FOUND' | 'USAGE';
   readonly hint: string;
 
   constructor(code: StoreError['code'], message: string, hint: string) {
@@ -65,6 +65,7 @@ export const storeExists = (directory: string): boolean => existsSync(join(direc
 
 /** Locks and opens the store, and brings it to the present version (a backup first). Throws StoreError. */
 export function openStore(options: OpenOptions): Store {
+  needNodeApi();
   const path = join(options.directory, FILE);
   if (options.create) mkdirSync(options.directory, { recursive: true, mode: 0o700 });
   else if (!existsSync(path)) throw new StoreError('NOT_FOUND', `there is no wallet in ${options.directory}`, 'make one with `lnkit init`');
@@ -80,6 +81,15 @@ export function openStore(options: OpenOptions): Store {
     lock.release();
     throw asStoreError(error, path);
   }
+}
+
+/** The SQLite engine's addon wants this level of Node-API; on a lower one loading it ends the process without a word. */
+const NODE_API = 10;
+
+function needNodeApi(): void {
+  if (Number(process.versions.napi) >= NODE_API) return;
+  const message = `the store needs Node 22.14 or later; this is Node ${process.versions.node}`;
+  throw new StoreError('USAGE', message, '`lnkit decode` works with this one');
 }
 
 function lockOrThrow(options: OpenOptions): Lock {
