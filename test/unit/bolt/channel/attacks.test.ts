@@ -205,7 +205,12 @@ describe('closing', () => {
     for (let i = 1; i <= 100; i++) complete(pair, { feerate: 1000 + 10 * i });
     expect(stored(pair, 'alice')).toBeLessThan(5_000);
     expect(pair.publishable('alice').length).toBe(1);
-    expect(toHex(txId(must(pair.publishable('alice')[0], 'the dearest').tx))).not.toBe(toHex(txId(own)));
+    const dearest = must(
+      pair.alice.published.findLast(({ label }) => label === 'closing'),
+      'the last one',
+    ).tx;
+    expect(toHex(txId(dearest))).not.toBe(toHex(txId(own)));
+    expect(toHex(txId(must(pair.publishable('alice')[0], 'the dearest').tx))).toBe(toHex(txId(dearest)));
   });
 
   for (const [how, phase] of [

@@ -7,6 +7,7 @@ import { type Tx, txId, txInput } from '../../../../src/bitcoin/tx.ts';
 import { CLOSING_SEQUENCE, closingTx, legacyClosingTx, signClosing } from '../../../../src/bolt/channel/closing.ts';
 import { perCommitmentSecret } from '../../../../src/bolt/channel/keys.ts';
 import { closingInput, closingShares } from '../../../../src/bolt/channel/negotiate.ts';
+import { firstCommitmentProblem } from '../../../../src/bolt/channel/parameters.ts';
 import type { Closing } from '../../../../src/bolt/channel/state.ts';
 import type { Message, MessageNamed } from '../../../../src/bolt/wire/message.ts';
 import { ANCHORS, type Name, Pair, type PairOptions, p2tr, p2wpkh } from '../../../channel/pair.ts';
@@ -101,6 +102,20 @@ describe('opening', () => {
     const high = { limits: { alice: { dustLimit: sat(500n) } } };
     expect(accept({ channelReserveSatoshis: sat(499n) }, high)).toContain('below our dust limit');
     expect(accept({ channelReserveSatoshis: sat(500n) }, high)).toBe('opened');
+  });
+
+  test('one side at least is above its reserve, and an output as large as the dust limit is none', () => {
+    const part = { capacity: sat(21_000n), pushMsat: msat(8_000_000n), feerate: feeratePerKw(1000), format: 'static_remotekey' } as const;
+    // 21,000 sat less 8,000 and 724 weight at 1,000 sat/kw.
+    expect(firstCommitmentProblem({ ...part, reserves: [sat(12_276n)] })).toContain('channel_reserve_satoshis');
+    expect(firstCommitmentProblem({ ...part, reserves: [sat(12_275n)] })).toBeNull();
+    for (const [push, output] of [
+      [354_000n, [354n]],
+      [353_999n, []],
+    ] as const) {
+      const outputs = forceClose(new Pair({ pushMsat: push }).ready(), 'alice').outputs.map(({ amount }) => amount as bigint);
+      expect(outputs.filter((amount) => amount > 330n && amount < 1000n)).toEqual(output);
+    }
   });
 
   test('a funding output with another script is no channel', () => {
@@ -236,6 +251,48 @@ describe('on chain', () => {
       expect(pair.eventsOf('alice', 'htlc_fulfilled').length).toBe(1);
       expect(pair.eventsOf('alice', 'htlc_failed')).toEqual([]);
     }
+  });
+
+  test('the peer’s last commitment but one, not revoked yet: what it lacks is failed, what it holds is followed', () => {
+    const pair = opened();
+    pair.add('alice', 30_000_000n);
+    pair.settle().add('alice', 20_000_000n);
+    // Signed, and never delivered.
+    pair.feed('alice', { kind: 'flush' }).cut();
+    pair.mine([forceClose(pair, 'bob')], 6);
+    expect(pair.view('alice').closing?.how).toBe('remote_force');
+    expect(pair.eventsOf('alice', 'htlc_failed').map(({ htlc }) => htlc.id)).toEqual([1n]);
+    const { spend } = pair.channel('alice').durable.phase as Closing;
+    expect(spend?.outputs.map(({ what }) => (what.kind === 'htlc' ? what.id : 'main'))).toEqual(['main', 0n]);
+  });
+
+  test('a preimage told again after a reconnection is one preimage', () => {
+    const pair = opened();
+    const { preimage, htlcId } = pair.add('alice', 20_000_000n);
+    pair.settle();
+    const message = {
+      name: 'update_fulfill_htlc',
+      channelId: pair.view('alice').channelId,
+      id: htlcId,
+      paymentPreimage: preimage,
+      tlvs: {},
+    } as const;
+    tell(pair, 'alice', message);
+    pair.cut().reload('alice').connect().settle();
+    tell(pair, 'alice', message);
+    expect(pair.alice.hungUp).toBeNull();
+    expect(pair.eventsOf('alice', 'htlc_fulfilled').length).toBe(1);
+  });
+
+  test('a removal told twice is one removal', () => {
+    const pair = opened();
+    const { preimage, htlcId } = pair.add('alice', 20_000_000n);
+    pair.settle().fulfill('bob', htlcId, preimage).feed('bob', { kind: 'flush' });
+    const signed = pair.channel('bob');
+    pair.fulfill('bob', htlcId, preimage).fail('bob', htlcId);
+    expect(pair.channel('bob')).toBe(signed);
+    pair.settle();
+    expect(pair.view('bob').localMsat).toBe(420_000_000n);
   });
 
   test('of a commitment that we cannot build it is not said which HTLCs it lacks', () => {
