@@ -4,13 +4,13 @@ import { blocks, type Msat, msat, type Sat, satToMsat, unixTime } from '../base/
 import { NETWORK_PARAMS } from '../bitcoin/network.ts';
 import type { ChannelView } from '../bolt/channel/types.ts';
 import { view } from '../bolt/channel/view.ts';
-import { encodeAddresses, type NetAddress } from '../bolt/wire/address.ts';
+import { addressOf, encodeAddresses } from '../bolt/wire/address.ts';
 import { nodeFeatures } from '../bolt/wire/features.ts';
 import { decodeMessage, encodeMessage, type MessageNamed } from '../bolt/wire/message.ts';
 import { secp } from '../crypto/ec.ts';
 import { sha256d } from '../crypto/hash.ts';
 import { channelView, type Draft, emit, sendTo, update } from './draft.ts';
-import type { Address, ChannelExtras, NodeEnv, Policy } from './types.ts';
+import type { ChannelExtras, NodeEnv, Policy } from './types.ts';
 
 /** What lnkit asks of those who forward through it, until the operator says otherwise. */
 export const DEFAULT_POLICY: Policy = {
@@ -218,16 +218,10 @@ export function nodeAnnouncement(env: NodeEnv): MessageNamed<'node_announcement'
     nodeId: env.keys.nodeId,
     rgbColor: Uint8Array.of(0xf7, 0x93, 0x1a),
     alias,
-    addresses: env.addresses.length === 0 ? EMPTY : encodeAddresses(env.addresses.map(netAddress)),
+    addresses: env.addresses.length === 0 ? EMPTY : encodeAddresses(env.addresses.map(addressOf)),
     tlvs: {},
   };
   return { ...unsigned, signature: secp.sign(signedHash(encodeMessage(unsigned)), env.keys.nodeSecret) };
-}
-
-function netAddress({ host, port }: Address): NetAddress {
-  const octets = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(host);
-  if (octets !== null) return { kind: 'ipv4', ip: Uint8Array.from(octets.slice(1).map(Number)), port };
-  return { kind: 'dns', hostname: host, port };
 }
 
 /** A repeated update costs neither a signature check nor a row, an old one does not come back. Another name of the channel begins anew. */

@@ -1,6 +1,6 @@
 // BOLT 7: the address descriptors of `node_announcement`, one of which `init` may carry in `remote_addr`.
 import { assertNever } from '../../base/assert.ts';
-import { type Bytes, toBigInt } from '../../base/bytes.ts';
+import { type Bytes, fromBigInt, toBigInt } from '../../base/bytes.ts';
 import type { Codec } from '../../codec/codec.ts';
 import { CodecError, Reader } from '../../codec/reader.ts';
 import { Writer } from '../../codec/writer.ts';
@@ -102,4 +102,32 @@ function base32(bytes: Bytes): string {
     for (let shift = 35n; shift >= 0n; shift -= 5n) text += 'abcdefghijklmnopqrstuvwxyz234567'[Number((group >> shift) & 31n)];
   }
   return text;
+}
+
+/** The descriptor of a host as people write it: dotted IPv4, IPv6 (RFC 4291, without an embedded IPv4), Tor v3, else a host name. */
+export function addressOf({ host, port }: { readonly host: string; readonly port: number }): NetAddress {
+  const octets = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(host)?.slice(1).map(Number);
+  if (octets?.every((octet) => octet < 256)) return { kind: 'ipv4', ip: Uint8Array.from(octets), port };
+  const ip = host.includes(':') ? ipv6(host) : null;
+  if (ip !== null) return { kind: 'ipv6', ip, port };
+  const onion = /^([a-z2-7]{56})\.onion$/.exec(host);
+  if (onion !== null) return { kind: 'tor_v3', onion: unbase32(onion[1] as string), port };
+  return { kind: 'dns', hostname: host, port };
+}
+
+function ipv6(text: string): Bytes | null {
+  const halves = text.split('::');
+  if (halves.length > 2) return null;
+  const [head = [], tail = []] = halves.map((half) => (half === '' ? [] : half.split(':')));
+  const missing = 8 - head.length - tail.length;
+  if (halves.length === 1 ? missing !== 0 : missing < 1) return null;
+  const groups = [...head, ...Array.from({ length: missing }, () => '0'), ...tail];
+  if (!groups.every((group) => /^[0-9a-fA-F]{1,4}$/.test(group))) return null;
+  return Uint8Array.from(groups.flatMap((group) => [Number.parseInt(group, 16) >> 8, Number.parseInt(group, 16) & 0xff]));
+}
+
+function unbase32(text: string): Bytes {
+  let value = 0n;
+  for (const char of text) value = (value << 5n) | BigInt('abcdefghijklmnopqrstuvwxyz234567'.indexOf(char));
+  return fromBigInt(value, 35);
 }

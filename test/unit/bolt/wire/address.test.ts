@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { concat, fromHex, toHex } from '../../../../src/base/bytes.ts';
-import { decodeAddresses, encodeAddresses, hostOf, type NetAddress } from '../../../../src/bolt/wire/address.ts';
+import { addressOf, decodeAddresses, encodeAddresses, hostOf, type NetAddress } from '../../../../src/bolt/wire/address.ts';
 
 const fixed = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
 const port = fc.integer({ min: 1, max: 65535 });
@@ -54,4 +54,19 @@ describe('address descriptors', () => {
     expect(() => encodeAddresses([{ kind: 'dns', hostname: 'a b', port: 1 }])).toThrow(RangeError);
     expect(toHex(encodeAddresses([{ kind: 'dns', hostname: 'ab', port: 9735 }]))).toBe('050261622607');
   });
+});
+
+test.each([
+  ['127.0.0.1', 'ipv4', '127.0.0.1'],
+  ['::1', 'ipv6', '0:0:0:0:0:0:0:1'],
+  ['2001:db8::8a2e:370:7334', 'ipv6', '2001:db8:0:0:0:8a2e:370:7334'],
+  ['fe80:0:0:0:1:2:3:4', 'ipv6', 'fe80:0:0:0:1:2:3:4'],
+  [`${'abcdefg2'.repeat(7)}.onion`, 'tor_v3', `${'abcdefg2'.repeat(7)}.onion`],
+  ['node.example.org', 'dns', 'node.example.org'],
+  ['256.1.1.1', 'dns', '256.1.1.1'],
+  ['1:2', 'dns', '1:2'],
+])('the host %s is announced as %s', (host, kind, shown) => {
+  const address = addressOf({ host, port: 9735 });
+  expect(address.kind).toBe(kind);
+  expect(hostOf(address)).toBe(shown);
 });
