@@ -53,6 +53,8 @@ export class SyncKeeper {
     if (this.#current === peer) {
       this.#current = null;
       this.tick(now);
+      // Nobody is left to ask: who waits for the sync need not wait for the clock.
+      if (this.#current === null) for (const end of [...this.#waiters]) end(false);
     }
     if (!peer.isActive) return;
     const next = [...this.#options.peers.values()].find((other) => other.hasGraph && !other.isActive);
