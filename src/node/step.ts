@@ -129,7 +129,7 @@ function handle(draft: Draft, input: Exclude<NodeInput, { readonly kind: 'block'
       malformed(draft, input);
       break;
     case 'unconfirmed':
-      sightUnconfirmed(draft, input.tx);
+      sightUnconfirmed(draft, input);
       break;
     case 'command':
       command(draft, input.id, input.command);

@@ -364,7 +364,7 @@ export type NodeInput =
   | BlockInput
   | { readonly kind: 'block_disconnected'; readonly height: Height; readonly hash: BlockHash }
   /** A transaction of ours (or of our scripts) was seen in the mempool. */
-  | { readonly kind: 'unconfirmed'; readonly tx: Tx }
+  | { readonly kind: 'unconfirmed'; readonly tx: Tx /** What lnkit made it for; absent where others made it. */; readonly label?: TxLabel }
   | { readonly kind: 'command'; readonly id: CommandId; readonly command: NodeCommand }
   | { readonly kind: 'tick' };
 

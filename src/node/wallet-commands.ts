@@ -1,6 +1,7 @@
 import type { CommandId } from '../base/ids.ts';
 import { encodeAddress } from '../bitcoin/address.ts';
 import type { Tx } from '../bitcoin/tx.ts';
+import type { TxLabel } from '../bolt/channel/types.ts';
 import { type Draft, emit, refuse, reply, update } from './draft.ts';
 import type { NodeCommand } from './types.ts';
 import { bumpFee } from './wallet/bump.ts';
@@ -51,6 +52,6 @@ function finish(draft: Draft, id: CommandId, spend: Spend, what: 'publish' | 'dr
 }
 
 /** A transaction seen in the mempool that pays us. */
-export function sightUnconfirmed(draft: Draft, tx: Tx): void {
-  update(draft, { wallet: addUnconfirmed(draft.state.wallet, draft.env.walletKeys, { tx, now: draft.env.now, label: null }) });
+export function sightUnconfirmed(draft: Draft, { tx, label = null }: { readonly tx: Tx; readonly label?: TxLabel | null }): void {
+  update(draft, { wallet: addUnconfirmed(draft.state.wallet, draft.env.walletKeys, { tx, now: draft.env.now, label }) });
 }

@@ -122,10 +122,20 @@ export class ChainDriver {
       const name = `${label} ${formatTxId(txId(tx))}`;
       if (!sent.ok) this.#options.log('warn', `${name} was not sent: ${sent.failure.message}`);
       else if (sent.value.kind === 'rejected') this.#tell('warn', `${name} was refused: ${sent.value.reason}`);
-      else if (sent.value.kind === 'accepted') this.#tell('info', `published ${name}`);
+      else if (sent.value.kind === 'accepted') {
+        this.#tell('info', `published ${name}`);
+        this.#tellWallet(tx, label);
+      }
     };
     // One that fails must not hold up those behind it.
     this.#broadcasts = this.#broadcasts.then(send).catch((error: Error) => this.#options.log('error', `publishing: ${error.message}`));
+  }
+
+  /** What a channel pays out (a sweep) is the wallet's from now on, with its name: no step has published it. */
+  #tellWallet(tx: Tx, label: TxLabel): void {
+    const { wallet } = this.#options.state();
+    if (wallet.txs.has(txId(tx)) || !tx.outputs.some((output) => wallet.scripts.has(output.script))) return;
+    void this.#options.submit({ kind: 'unconfirmed', tx, label });
   }
 
   #tell(level: 'info' | 'warn', text: string): void {
