@@ -19,11 +19,13 @@ export default operationCommand({
     outgoing: flag.texts('only over this channel; may be repeated', { completes: 'channels', helpValue: 'CHAN' }),
     exclude: flag.texts('not through this node or channel; may be repeated', { helpValue: 'NODE|CHAN' }),
     key: flag.text('idempotency key of a payment to a node', { helpValue: 'ID' }),
+    'from-probe': flag.boolean('probe the amount first, and pay over what arrived; nothing is paid where nothing arrives'),
     'dry-run': flag.boolean('find routes, print the exact fee, send nothing'),
   },
   params: ({ args, flags }) => ({
     destination: args.destination,
     dry_run: flags['dry-run'],
+    ...(flags['from-probe'] ? { from_probe: true } : {}),
     outgoing: flags.outgoing,
     exclude: flags.exclude,
     ...given({

@@ -41,7 +41,10 @@ export const choice = <const T extends readonly string[]>(options: T, notes: Not
 export const list = <T>(items: SchemaOf<T>, notes: Notes = {}): SchemaOf<readonly T[]> => ({ type: 'array', items, ...notes });
 /** Anything that JSON can say. */
 export const anything = (notes: Notes = {}): SchemaOf<Json> => ({ ...notes });
-export const nullable = <T>(schema: SchemaOf<T>): SchemaOf<T | null> => ({ anyOf: [schema, { type: 'null' }] });
+export const nullable = <T>(schema: SchemaOf<T>, notes: Notes = {}): SchemaOf<T | null> => ({
+  anyOf: [schema, { type: 'null' }],
+  ...notes,
+});
 /** An object whose keys are not known beforehand. */
 export const record = <T>(values: SchemaOf<T>, notes: Notes = {}): SchemaOf<{ readonly [key: string]: T }> => ({
   type: 'object',

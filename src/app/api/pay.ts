@@ -1,13 +1,15 @@
 import { toHex } from '../../base/bytes.ts';
 import type { PaymentHash } from '../../base/ids.ts';
+import { fail, ok, type Result } from '../../base/result.ts';
 import type { ChannelView } from '../../bolt/channel/types.ts';
 import { view } from '../../bolt/channel/view.ts';
-import type { PayCommand } from '../../node/types.ts';
+import type { EdgeLesson, PayCommand } from '../../node/types.ts';
 import { commanded, defineOperation } from '../define.ts';
 import { AppError, type ErrorInfo } from '../error.ts';
 import { type PayParams, payParams, readDestination } from '../forms/destination.ts';
 import { awaitPayment, findPayment, type PaymentJson, paymentJson, paymentSchema, refusedPayment } from '../forms/payment.ts';
 import { offlineMsat, ownFirstHops, planPayment } from '../forms/plan-payment.ts';
+import { reasonOf, runProbe } from '../forms/run-probe.ts';
 import { jsonInteger } from '../json.ts';
 import type { OperationContext } from '../operation.ts';
 
@@ -64,14 +66,36 @@ async function run(context: OperationContext, params: PayParams): Promise<Paymen
   if (params.dry_run) return planPayment(runtime, payment, facts);
   if (signal.aborted) throw signal.reason;
   try {
+    const probed = params.from_probe === true ? await probeFirst(context, payment) : null;
+    if (probed !== null && !probed.ok) return refusedPayment(facts, probed.failure);
     context.progress('looking for a route');
     // Where the same key was used at the same moment it is another payment that goes on.
-    const begun = await commanded(context, { kind: 'pay', payment }, 'payment');
+    const begun = await commanded(context, { kind: 'pay', payment, ...(probed === null ? {} : { lessons: probed.value }) }, 'payment');
     return await follow(context, begun.payment.paymentHash);
   } catch (error) {
     if (error instanceof AppError && REFUSALS.includes(error.code)) return refusedPayment(facts, error);
     throw error;
   }
+}
+
+/** A probe of the same amount goes first, and the payment begins with what it taught. Nothing is sent where it does not arrive. */
+async function probeFirst(context: OperationContext, payment: PayCommand['payment']): Promise<Result<readonly EdgeLesson[], ErrorInfo>> {
+  const { maxFeeMsat, maxParts, multipart, destination, amountMsat, finalCltvDelta, hints, outgoing, excludedNodes, excludedChannels } =
+    payment;
+  const { probe } = await runProbe(context, {
+    ...{ destination, amountMsat, finalCltvDelta, hints, outgoing, excludedNodes, excludedChannels },
+    goal: 'amount',
+    feeLimit: { floorMsat: maxFeeMsat, millionths: 0 },
+    maxParts: multipart ? maxParts : 1,
+    deadline: payment.retryUntil,
+  });
+  const trial = probe.trials.at(-1);
+  if (trial?.outcome === 'arrived') return ok(probe.lessons);
+  return fail({
+    code: 'NO_ROUTE',
+    message: `the probe did not arrive: ${reasonOf(probe)}`,
+    hint: 'nothing was paid; `lnkit probe` shows where it ends',
+  });
 }
 
 async function follow(context: OperationContext, hash: PaymentHash): Promise<PaymentJson> {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { toHex } from '../../base/bytes.ts';
 import { type NodeId, type PaymentHash, type Preimage, parseScid, type ShortChannelId } from '../../base/ids.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
-import { blocks, type Msat, msat, unixTime } from '../../base/units.ts';
+import { blocks, type Msat, unixTime } from '../../base/units.ts';
 import { decodeInvoice } from '../../bolt/invoice/decode.ts';
 import { expiresAt, isExpired, minFinalCltvExpiryDeltaOf } from '../../bolt/invoice/invoice.ts';
 import type { Invoice } from '../../bolt/invoice/types.ts';
@@ -15,6 +15,7 @@ import { AppError, type ErrorInfo } from '../error.ts';
 import { jsonInteger } from '../json.ts';
 import type { OperationContext } from '../operation.ts';
 import { amount, count, decimal, flag, list, object, type TypeOf, text } from '../schema.ts';
+import { maxFee } from './fee-limit.ts';
 import { msatOfJson, nodeIdOf, scidOf } from './parse.ts';
 import type { PaymentJson } from './payment.ts';
 
@@ -29,15 +30,13 @@ export const payParams = object(
     outgoing: list(text()),
     exclude: list(text()),
     key: text(),
+    from_probe: flag(),
   },
 );
 export type PayParams = TypeOf<typeof payParams>;
 
 const DEFAULT_MAX_PARTS = 16;
 const DEFAULT_RETRY_SECONDS = 60;
-/** Where no limit is given: one percent, and five satoshi for small amounts. */
-const DEFAULT_MAX_FEE_PERCENT = 1;
-const DEFAULT_MAX_FEE_FLOOR = 5_000n;
 /** BOLT 11's default, for keysend. */
 const KEYSEND_CLTV_DELTA = blocks(18);
 
@@ -152,13 +151,4 @@ function parseExcluded(
 ): { readonly node: NodeId | null; readonly channel: ShortChannelId | null } {
   if (/^0[23][0-9a-fA-F]{64}$/.test(text)) return { node: nodeIdOf(text.toLowerCase()), channel: null };
   return { node: null, channel: parseScid(text) ?? scidOf(state, text) };
-}
-
-function maxFee(params: PayParams, amountMsat: Msat): Msat {
-  const percent = (share: number): bigint => (amountMsat * BigInt(Math.round(share * 10_000))) / 1_000_000n;
-  const byAmount = params.max_fee_msat === undefined ? null : BigInt(params.max_fee_msat);
-  const byShare = params.max_fee_percent === undefined ? null : percent(params.max_fee_percent);
-  if (byAmount !== null && byShare !== null) return msat(byAmount < byShare ? byAmount : byShare);
-  const standard = percent(DEFAULT_MAX_FEE_PERCENT);
-  return msat(byAmount ?? byShare ?? (standard > DEFAULT_MAX_FEE_FLOOR ? standard : DEFAULT_MAX_FEE_FLOOR));
 }

@@ -35,6 +35,11 @@ export interface ChannelRows {
   readonly updates: readonly [Bytes | null, Bytes | null];
 }
 
+export type StoredGossip =
+  | { readonly kind: 'channel'; readonly announcement: Bytes; readonly capacitySat: bigint; readonly updates: readonly Bytes[] }
+  | { readonly kind: 'node'; readonly message: Bytes }
+  | { readonly kind: 'unsigned' };
+
 type Statements = Readonly<
   Record<
     | 'channel'
@@ -151,6 +156,23 @@ export class GraphDatabase {
   spentUntil(height: number): readonly bigint[] {
     this.flush();
     return (this.#statements.longSpent.all(height) as bigint[]).map((scid) => BigInt.asUintN(64, scid));
+  }
+
+  /** All gossip as received, channels first. What came from a digest has no signatures and is only counted. */
+  *everything(): IterableIterator<StoredGossip> {
+    this.flush();
+    const channels = this.#database.prepare('SELECT scid, message, capacity FROM channel WHERE spent_height IS NULL ORDER BY scid').raw();
+    for (const [scid, announcement, capacitySat] of channels.iterate() as IterableIterator<[bigint, Bytes, bigint]>) {
+      if (isUnsigned(announcement)) {
+        yield { kind: 'unsigned' };
+        continue;
+      }
+      const found = [this.#statements.get0.get(scid), this.#statements.get1.get(scid)] as (Bytes | undefined)[];
+      const updates = found.filter((update): update is Bytes => update !== undefined && !isUnsigned(update));
+      yield { kind: 'channel', announcement, capacitySat, updates };
+    }
+    for (const [message] of this.#database.prepare('SELECT message FROM node').raw().iterate() as IterableIterator<[Bytes]>)
+      yield { kind: 'node', message };
   }
 
   *knowledge(): IterableIterator<KnownEdge> {
