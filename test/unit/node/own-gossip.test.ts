@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { blocks, msat } from '../../../src/base/units.ts';
 import type { Message } from '../../../src/bolt/wire/message.ts';
+import { decodeWith, encodeWith } from '../../../src/codec/codec.ts';
+import { extrasCodec } from '../../../src/node/codec.ts';
 import { type TestNode, World } from './kit.ts';
 
 const updates = (node: TestNode): number => node.sent('channel_update').length;
@@ -92,4 +94,35 @@ test('a policy that would cost money or cannot be told is refused', () => {
   expect(set({ htlcMaximumMsat: msat(1_000_000_001n) })).toBe(false);
   expect(set({ htlcMinimumMsat: msat(1_000_000_001n) })).toBe(false);
   expect(set({ htlcMaximumMsat: msat(1_000_000_000n) })).toBe(true);
+});
+
+test('an announced channel whose peer stays away is told to be disabled, and enabled when it is back to stay; short breaks tell nothing', () => {
+  const world = new World();
+  const [alice, bob] = [world.node('alice'), world.node('bob')];
+  const channelId = world.open(alice, bob, { isPublic: true });
+  const told = (): readonly boolean[] =>
+    alice.effects.flatMap((effect) =>
+      effect.kind === 'announce' && effect.message.name === 'channel_update' ? [(effect.message.channelFlags & 2) !== 0] : [],
+    );
+  const before = told().length;
+  const wait = (seconds: number): void => {
+    world.now += seconds;
+    alice.step({ kind: 'tick' });
+  };
+  world.cut(alice.link(bob));
+  for (const seconds of [1, 600, 599]) wait(seconds);
+  expect(told()).toHaveLength(before);
+  wait(1);
+  expect(told().slice(before)).toEqual([true]);
+  // It is remembered over a restart: who told must also untell.
+  const { extras } = alice.state;
+  expect(decodeWith(extrasCodec, encodeWith(extrasCodec, extras.get(channelId) as never))).toMatchObject({
+    ok: true,
+    value: { toldDisabled: true },
+  });
+  world.connect(alice, bob);
+  for (const seconds of [1, 59]) wait(seconds);
+  expect(told().slice(before)).toEqual([true]);
+  wait(1);
+  expect(told().slice(before)).toEqual([true, false]);
 });
