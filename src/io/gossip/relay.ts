@@ -13,7 +13,7 @@ interface Waiting {
 }
 
 /** More than this between two flushes is not news but a sync; peers learn it by their own queries. */
-const MOST = 20_000;
+const MOST = 5_000;
 
 /** Collects accepted gossip and passes it on in batches (BOLT 7, "Rebroadcasting"). */
 export class Relay {

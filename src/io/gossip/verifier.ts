@@ -27,6 +27,8 @@ const WORTH_A_WORKER = 32;
 /** Workers that had nothing to do for so long end, and give their memory back. */
 const IDLE_MS = 5_000;
 const MAX_WORKERS = 4;
+/** What a worker makes is dead at once: with a small young generation it keeps little of it around. */
+const WORKER_MEMORY = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 64 };
 
 /** Every signature of one message, on this thread. */
 export function verifyMessage({ message, updateKey }: VerifyJob): boolean {
@@ -167,7 +169,7 @@ class Pool implements Verifier {
 
   #start(): Member {
     const source = `(${workerMain.toString()})(require, ${verifyPacked.toString()})`;
-    const worker = new Worker(source, { eval: true, workerData: { addon: this.#addon }, execArgv: [] });
+    const worker = new Worker(source, { eval: true, workerData: { addon: this.#addon }, execArgv: [], resourceLimits: WORKER_MEMORY });
     const member: Member = { worker, running: new Map() };
     worker.unref();
     worker.on('message', ({ id, results }: { readonly id: number; readonly results: Uint8Array }) => {

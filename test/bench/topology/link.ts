@@ -13,7 +13,7 @@ import type { GossipService } from '../../../src/io/gossip/service.ts';
 const FEATURES = encodeBits([0, 5, 7, 8, 11, 12, 14, 17, 44]);
 const INIT = 16;
 /** Low enough that pings behind the gossip are answered in time. */
-const PAUSE_ABOVE = 8_000;
+const PAUSE_ABOVE = 4_000;
 
 export class BenchLink {
   readonly peer: NodeId;
