@@ -158,7 +158,8 @@ export function answer(recorded: Recorded, part: { readonly explain: boolean }):
     routes,
     graph: { nodes: graph.nodes, channels: graph.liveChannels },
     ...(part.explain ? { explanation: explanationJson(explainRoutes(query, options)) } : {}),
-    ...(planned.ok ? {} : { error: errorJson(planned.failure) }),
+    // Payments call it --max-parts.
+    ...(planned.ok ? {} : { error: errorJson({ ...planned.failure, hint: planned.failure.hint.replace('--max-parts', '--parts') }) }),
   };
 }
 
