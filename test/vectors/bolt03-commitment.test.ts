@@ -42,7 +42,7 @@ function expectHtlcTransactions(built: BuiltCommitment, format: CommitmentFormat
   expect(verifyHtlcSignatures(built, params, signatures)).toBe(true);
   for (const [i, expected] of cases.entries()) {
     const htlc = built.htlcs[i]?.directed;
-    const preimage = htlc?.offered ? null : (preimages[htlcs.findIndex((one) => one === htlc)] as Preimage);
+    const preimage = htlc?.offered ? null : (preimages[htlcs.indexOf(htlc as (typeof htlcs)[number])] as Preimage);
     const otherSignature = signatures[i] as Uint8Array;
     const tx = completeHtlc(built, params, i, { htlcBasepointSecret: secrets.localPaymentSecret, otherSignature, preimage });
     expect(toHex(encodeTx(tx))).toBe(expected.tx);

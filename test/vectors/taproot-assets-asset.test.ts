@@ -1,13 +1,12 @@
 import { expect, test } from 'vitest';
-import { fromHex, toHex } from '../../src/base/bytes.ts';
 import { ASSET_VERSION } from '../../src/asset/asset.ts';
 import { assetLeaf, decodeAsset, encodeAsset } from '../../src/asset/asset-codec.ts';
-import { leafPreimage, encodeTapscriptPreimage, siblingHash } from '../../src/asset/commitment/sibling.ts';
+import { encodeTapscriptPreimage, leafPreimage, siblingHash } from '../../src/asset/commitment/sibling.ts';
 import { isTapCommitmentScript, tapCommitmentScript } from '../../src/asset/commitment/tap-commitment.ts';
 import { burnKey, channelFundingScriptKey, NUMS_KEY } from '../../src/asset/keys.ts';
+import { fromHex, toHex, utf8 } from '../../src/base/bytes.ts';
 import { OP, script } from '../../src/bitcoin/script.ts';
 import { hash160, sha256 } from '../../src/crypto/hash.ts';
-import { utf8 } from '../../src/base/bytes.ts';
 import { assetOfJson, type JsonAsset, type JsonPrevId, prevIdOfJson } from './taproot-assets-json.ts';
 import { readHex, readText, readVectors } from './taproot-assets-read.ts';
 

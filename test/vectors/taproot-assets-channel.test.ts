@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { fromHex, toHex } from '../../src/base/bytes.ts';
 import { assetHtlcCodec, decodeBlob, encodeBlob, rfqAcceptCodec, rfqRejectCodec, rfqRequestCodec } from '../../src/asset/blobs/rfq.ts';
 import { assetChannelCommitmentCodec, assetChannelFundingCodec, sumOf } from '../../src/asset/blobs/state.ts';
+import { fromHex, toHex } from '../../src/base/bytes.ts';
 import type { Codec } from '../../src/codec/codec.ts';
 import { readHex, readHexDump, readVectors } from './taproot-assets-read.ts';
 
@@ -29,7 +29,11 @@ test('tapchannelmsg: 3 blobs are read and written back alike', () => {
   const funding = through(assetChannelFundingCodec, readHexDump('tapchannelmsg/funding-blob.hexdump'));
   expect([sumOf(funding.fundedAssets), funding.decimalDisplay]).toEqual([100_000_000_000n, 6]);
   const htlc = through(assetHtlcCodec, readHexDump('tapchannelmsg/htlc-blob.hexdump'));
-  expect([htlc.amounts, toHex(htlc.rfqId ?? new Uint8Array(0)).slice(0, 8), htlc.unknown?.map(({ type }) => type)]).toEqual([undefined, 'cbe41e5c', [106823n]]);
+  expect([htlc.amounts, toHex(htlc.rfqId ?? new Uint8Array(0)).slice(0, 8), htlc.unknown?.map(({ type }) => type)]).toEqual([
+    undefined,
+    'cbe41e5c',
+    [106823n],
+  ]);
   const commitment = through(assetChannelCommitmentCodec, readHexDump('tapchannelmsg/commitment-blob.hexdump'));
   expect(sumOf(commitment.localAssets) + sumOf(commitment.remoteAssets)).toBe(sumOf(funding.fundedAssets));
   expect([commitment.auxLeaves?.localAuxLeaf?.version, commitment.outgoingHtlcAssets]).toEqual([0xc0, []]);

@@ -48,5 +48,6 @@ test('every vector file of taproot-assets is listed with the test that runs its 
     .map((entry) => `${entry.parentPath}/${entry.name}`.replace(/^.*taproot-assets\/+/, ''));
   expect(there.sort()).toEqual(Object.keys(FILES).sort());
   const tests = readdirSync(new URL('./', import.meta.url));
-  for (const [names] of Object.values(FILES)) for (const name of names.split(', ')) expect(tests).toContain(`taproot-assets-${name}.test.ts`);
+  for (const [names] of Object.values(FILES))
+    for (const name of names.split(', ')) expect(tests).toContain(`taproot-assets-${name}.test.ts`);
 });

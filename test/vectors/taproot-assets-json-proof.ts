@@ -1,10 +1,10 @@
+import type { CommitmentProof } from '../../src/asset/commitment/proof.ts';
+import { decodeProof } from '../../src/asset/mssmt/proof.ts';
+import type { Proof } from '../../src/asset/proof/proof.ts';
+import type { OutputCommitmentProof, TaprootProof } from '../../src/asset/proof/taproot-proof.ts';
 import { type Bytes, fromHex, reversed, utf8 } from '../../src/base/bytes.ts';
 import type { BlockHash } from '../../src/base/ids.ts';
 import { decodeTx, type Tx } from '../../src/bitcoin/tx.ts';
-import type { CommitmentProof } from '../../src/asset/commitment/proof.ts';
-import type { Proof } from '../../src/asset/proof/proof.ts';
-import type { OutputCommitmentProof, TaprootProof } from '../../src/asset/proof/taproot-proof.ts';
-import { decodeProof } from '../../src/asset/mssmt/proof.ts';
 import { assetOfJson, type JsonAsset, type JsonUnknown, outPointOf, siblingOfJson, unknownOf } from './taproot-assets-json.ts';
 
 /** The JSON form of tapd's proof vectors. */

@@ -1,14 +1,14 @@
 import { base64 } from '@scure/base';
+import type { TapAddress } from '../../src/asset/address/address.ts';
+import { networksOfPrefix } from '../../src/asset/address/network.ts';
+import type { Asset, PrevId, Witness } from '../../src/asset/asset.ts';
+import { type TapscriptPreimage, tapscriptPreimageCodec } from '../../src/asset/commitment/sibling.ts';
+import { decodeProof } from '../../src/asset/mssmt/proof.ts';
 import { type Bytes, fromHex, utf8 } from '../../src/base/bytes.ts';
 import type { OutPoint } from '../../src/base/ids.ts';
 import { parseTxId } from '../../src/bitcoin/tx.ts';
-import type { TlvRecord } from '../../src/codec/tlv.ts';
-import type { Asset, PrevId, Witness } from '../../src/asset/asset.ts';
-import type { TapAddress } from '../../src/asset/address/address.ts';
-import { networksOfPrefix } from '../../src/asset/address/network.ts';
-import { type TapscriptPreimage, tapscriptPreimageCodec } from '../../src/asset/commitment/sibling.ts';
-import { decodeProof } from '../../src/asset/mssmt/proof.ts';
 import { decodeWith } from '../../src/codec/codec.ts';
+import type { TlvRecord } from '../../src/codec/tlv.ts';
 
 /** The JSON forms of tapd's vectors, and what they stand for. Fields that are missing are refused with the vectors' own words. */
 export interface JsonPrevId {

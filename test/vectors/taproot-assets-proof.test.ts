@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
+import { readFile, writeFile } from '../../src/asset/proof/file.ts';
+import { checkMeta, jsonOf, META_TYPE } from '../../src/asset/proof/meta.ts';
+import { decodeProof, encodeProof, PROOF_MAGIC, type Proof } from '../../src/asset/proof/proof.ts';
+import { proveTx, txMerkleProofCodec, verifyTxProof } from '../../src/asset/proof/tx-merkle.ts';
 import { fromHex, toHex } from '../../src/base/bytes.ts';
 import { decodeBlock } from '../../src/bitcoin/block.ts';
 import { txId } from '../../src/bitcoin/tx.ts';
-import { readFile, writeFile } from '../../src/asset/proof/file.ts';
-import { checkMeta, jsonOf, META_TYPE } from '../../src/asset/proof/meta.ts';
-import { decodeProof, encodeProof, type Proof, PROOF_MAGIC } from '../../src/asset/proof/proof.ts';
-import { proveTx, txMerkleProofCodec, verifyTxProof } from '../../src/asset/proof/tx-merkle.ts';
 import { decodeWith, encodeWith } from '../../src/codec/codec.ts';
 import { type JsonProof, proofOfJson } from './taproot-assets-json-proof.ts';
 import { readHex, readText, readVectors } from './taproot-assets-read.ts';
@@ -38,10 +38,13 @@ test('proof_tlv_encoding_error_cases.json: the file holds no case', () => {
   expect(readVectors<Vectors>('proof/proof_tlv_encoding_error_cases.json').error_test_cases).toBeNull();
 });
 
-test.each(['proof.hex', 'ownership-proof.hex', 'proof-invalid-json-meta-reveal.hex'])('%s: 1 proof, read and written back alike', (file) => {
-  const bytes = readHex(`proof/${file}`);
-  expect(toHex(encodeProof(decoded(bytes))) === toHex(bytes)).toBe(true);
-});
+test.each(['proof.hex', 'ownership-proof.hex', 'proof-invalid-json-meta-reveal.hex'])(
+  '%s: 1 proof, read and written back alike',
+  (file) => {
+    const bytes = readHex(`proof/${file}`);
+    expect(toHex(encodeProof(decoded(bytes))) === toHex(bytes)).toBe(true);
+  },
+);
 
 test('proof-invalid-json-meta-reveal.hex: the metadata says JSON, and is none', () => {
   const { metaReveal } = decoded(readHex('proof/proof-invalid-json-meta-reveal.hex'));

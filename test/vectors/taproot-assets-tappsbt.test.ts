@@ -1,12 +1,26 @@
 import { base64 } from '@scure/base';
 import { expect, test } from 'vitest';
-import { type Bytes, fromHex, toHex } from '../../src/base/bytes.ts';
 import { networksOfPrefix } from '../../src/asset/address/network.ts';
 import { type Bip32Derivation, keyOriginCodec, type TaprootDerivation, taprootOriginCodec } from '../../src/asset/packet/derivation.ts';
 import { decodePsbtMaps, type PsbtEntry } from '../../src/asset/packet/psbt-map.ts';
-import { decodeVirtualPacket, encodeVirtualPacket, type VirtualInput, type VirtualOutput, type VirtualPacket } from '../../src/asset/packet/virtual-packet.ts';
+import {
+  decodeVirtualPacket,
+  encodeVirtualPacket,
+  type VirtualInput,
+  type VirtualOutput,
+  type VirtualPacket,
+} from '../../src/asset/packet/virtual-packet.ts';
+import { type Bytes, fromHex, toHex } from '../../src/base/bytes.ts';
 import { encodeWith } from '../../src/codec/codec.ts';
-import { addressOfJson, assetOfJson, type JsonAddress, type JsonAsset, type JsonPrevId, prevIdOfJson, siblingOfJson } from './taproot-assets-json.ts';
+import {
+  addressOfJson,
+  assetOfJson,
+  type JsonAddress,
+  type JsonAsset,
+  type JsonPrevId,
+  prevIdOfJson,
+  siblingOfJson,
+} from './taproot-assets-json.ts';
 import { type JsonProof, proofOfJson } from './taproot-assets-json-proof.ts';
 import { readHex, readText, readVectors } from './taproot-assets-read.ts';
 
@@ -69,7 +83,8 @@ interface JsonPacket {
 // The vectors hold the fingerprint as the little-endian number of its bytes.
 const swapped = (value: number): number => new DataView(Uint8Array.of(value, value >> 8, value >> 16, value >> 24).buffer).getUint32(0);
 const origin = (json: JsonDerivation) => ({ masterFingerprint: swapped(json.fingerprint), path: json.bip32_path });
-const bip32 = (list: Derivations): readonly Bip32Derivation[] => (list ?? []).map((json) => ({ ...origin(json), publicKey: fromHex(json.pub_key) }));
+const bip32 = (list: Derivations): readonly Bip32Derivation[] =>
+  (list ?? []).map((json) => ({ ...origin(json), publicKey: fromHex(json.pub_key) }));
 const taproot = (list: Derivations): readonly TaprootDerivation[] =>
   (list ?? []).map((json) => ({ ...origin(json), publicKey: fromHex(json.pub_key), leafHashes: (json.leaf_hashes ?? []).map(fromHex) }));
 const orNull = (text: string): Bytes | null => (text === '' ? null : fromHex(text));
@@ -145,7 +160,9 @@ function packetOfJson(json: JsonPacket): VirtualPacket {
 }
 
 test('psbt_encoding_generated.json: 3 packets encode to the given bytes and back', () => {
-  const cases = readVectors<{ valid_test_cases: { packet: JsonPacket; expected: string; comment: string }[] }>('tappsbt/psbt_encoding_generated.json').valid_test_cases;
+  const cases = readVectors<{ valid_test_cases: { packet: JsonPacket; expected: string; comment: string }[] }>(
+    'tappsbt/psbt_encoding_generated.json',
+  ).valid_test_cases;
   expect(cases).toHaveLength(3);
   for (const each of cases) {
     const packet = packetOfJson(each.packet);
@@ -156,7 +173,9 @@ test('psbt_encoding_generated.json: 3 packets encode to the given bytes and back
 });
 
 test('psbt_encoding_error_cases.json: 1 description of a packet is refused in the given words', () => {
-  const cases = readVectors<{ error_test_cases: { packet: JsonPacket; error: string }[] }>('tappsbt/psbt_encoding_error_cases.json').error_test_cases;
+  const cases = readVectors<{ error_test_cases: { packet: JsonPacket; error: string }[] }>(
+    'tappsbt/psbt_encoding_error_cases.json',
+  ).error_test_cases;
   expect(cases).toHaveLength(1);
   for (const each of cases) expect(() => packetOfJson(each.packet)).toThrow(each.error);
 });

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
-import { equal, toHex } from '../../src/base/bytes.ts';
-import { blockHash } from '../../src/bitcoin/block.ts';
+import { evenKey } from '../../src/asset/keys.ts';
 import { bytesSource, readFile, writeFile } from '../../src/asset/proof/file.ts';
 import { decodeProof, encodeProof, type Proof } from '../../src/asset/proof/proof.ts';
+import type { OutputCommitmentProof, StxoProof, TaprootProof } from '../../src/asset/proof/taproot-proof.ts';
 import { type ProofFailure, type VerifyEnv, verifyIntegrity, verifyProof } from '../../src/asset/proof/verify.ts';
 import { chainFactsOfFile, type FileEnv, verifyFile } from '../../src/asset/proof/verify-file.ts';
-import { evenKey } from '../../src/asset/keys.ts';
-import type { OutputCommitmentProof, StxoProof, TaprootProof } from '../../src/asset/proof/taproot-proof.ts';
+import { equal, toHex } from '../../src/base/bytes.ts';
+import { blockHash } from '../../src/bitcoin/block.ts';
 import { checkScripts } from '../../src/io/regtest/scripts.ts';
 import { type JsonProof, proofOfJson } from './taproot-assets-json-proof.ts';
 import { readHex, readVectors } from './taproot-assets-read.ts';
@@ -58,7 +58,9 @@ test('proof.hex and proof-invalid-json-meta-reveal.hex: 2 proofs hold by themsel
 });
 
 test('proof_tlv_encoding_regtest.json: 7 proofs hold by themselves', () => {
-  const cases = readVectors<{ valid_test_cases: { proof: JsonProof; comment: string }[] }>('proof/proof_tlv_encoding_regtest.json').valid_test_cases;
+  const cases = readVectors<{ valid_test_cases: { proof: JsonProof; comment: string }[] }>(
+    'proof/proof_tlv_encoding_regtest.json',
+  ).valid_test_cases;
   expect(cases).toHaveLength(7);
   for (const each of cases) {
     const result = verifyAlone(proofOfJson(each.proof));
@@ -89,7 +91,11 @@ test('a file is refused when it is cut, reordered, extended, emptied, of another
 test('a head that promises more proofs than the file can hold is refused before anything is read', () => {
   const head = Uint8Array.from([...FILE.subarray(0, 8), 0xfe, 0, 6, 0x68, 0xa0]);
   let reads = 0;
-  const source = { size: 500 * 1024 * 1024, read: (offset: number, length: number) => (reads++, head.slice(offset, offset + length)) };
+  const read = (offset: number, length: number) => {
+    reads++;
+    return head.slice(offset, offset + length);
+  };
+  const source = { size: 500 * 1024 * 1024, read };
   expect(code(verifyFile({ ...source, size: head.length }, ENV))).toBe('MALFORMED');
   expect(reads).toBe(1);
   const inflated = Uint8Array.from([...FILE.subarray(0, 8), 1, 0xfe, 0x08, 0, 0, 1, ...new Uint8Array(64)]);
@@ -107,7 +113,10 @@ test('each part of a proof that is taken away or changed is missed', () => {
     [{ version: 2 }, 'UNKNOWN_VERSION'],
     [{ exclusionProofs: exclusionProofs.slice(1) }, 'MISSING_EXCLUSION'],
     [{ exclusionProofs: Array.from({ length: 100 }, () => exclusionProofs[0] as (typeof exclusionProofs)[number]) }, 'INVALID_PROOF'],
-    [{ splitRootProof: null, ...(second.splitRootProof === null ? { exclusionProofs: [] } : {}) }, second.splitRootProof === null ? 'MISSING_EXCLUSION' : 'MISSING_SPLIT_ROOT'],
+    [
+      { splitRootProof: null, ...(second.splitRootProof === null ? { exclusionProofs: [] } : {}) },
+      second.splitRootProof === null ? 'MISSING_EXCLUSION' : 'MISSING_SPLIT_ROOT',
+    ],
     [{ asset: { ...asset, amount: asset.amount + 1n } }, 'INVALID_PROOF'],
     [{ inclusionProof: { ...inclusionProof, outputIndex: 99 } }, 'INVALID_PROOF'],
     [{ genesisReveal: asset.genesis }, 'INVALID_GENESIS_REVEAL'],
@@ -118,7 +127,8 @@ test('each part of a proof that is taken away or changed is missed', () => {
     // A split output spends nothing itself.
     [{ version: 1 }, 'valid'],
   ];
-  for (const [change, expected] of changes) expect([Object.keys(change), verify({ ...second, ...change })]).toEqual([Object.keys(change), expected]);
+  for (const [change, expected] of changes)
+    expect([Object.keys(change), verify({ ...second, ...change })]).toEqual([Object.keys(change), expected]);
   const first = decoded(PROOFS[0] as Uint8Array);
   const minted = (change: Partial<Proof>): string => code(verifyProof({ ...first, ...change }, null, PROOF_ENV));
   expect(minted({})).toBe('valid');

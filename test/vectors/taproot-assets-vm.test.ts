@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import type { Asset } from '../../src/asset/asset.ts';
 import { altLeaf } from '../../src/asset/alt-leaf.ts';
+import type { Asset } from '../../src/asset/asset.ts';
 import { EMPTY_GENESIS } from '../../src/asset/genesis.ts';
+import { interpretTapscript } from '../../src/asset/vm/tapscript.ts';
 import { inputSet } from '../../src/asset/vm/virtual-tx.ts';
 import { type SplitAsset, type VmCode, validateTransition } from '../../src/asset/vm/vm.ts';
-import { interpretTapscript } from '../../src/asset/vm/tapscript.ts';
 import type { ScriptInterpreter } from '../../src/asset/vm/witness.ts';
 import { checkScripts } from '../../src/io/regtest/scripts.ts';
 import { assetOfJson, type JsonAsset, type JsonPrevId, prevIdOfJson } from './taproot-assets-json.ts';

@@ -29,7 +29,9 @@ export function directSource(chain: RegtestChain, before: () => void = () => und
     block: (hash: BlockHash) =>
       ask(() => {
         const node = chain.node(hash);
-        return node === null ? null : { ...refOf(node), prevHash: node.header.previous, header: node.header, time: unixTime(node.header.time), txs: node.txs };
+        return node === null
+          ? null
+          : { ...refOf(node), prevHash: node.header.previous, header: node.header, time: unixTime(node.header.time), txs: node.txs };
       }),
     broadcast: (tx: Tx) => ask(() => outcome(chain.submit(tx))),
     testAccept: () => ask(() => null),
