@@ -23,7 +23,8 @@ export type AssetAction =
   | { readonly kind: 'cancel_batch' }
   | { readonly kind: 'mint_batch'; readonly feerate: FeeratePerKw | null; readonly dryRun: boolean }
   | { readonly kind: 'new_address'; readonly request: AddressRequest }
-  | { readonly kind: 'import_file'; readonly transitions: readonly Bytes[] }
+  /** A file that was verified; `unspent` says whether the chain still has its last output. */
+  | { readonly kind: 'import_file'; readonly transitions: readonly Bytes[]; readonly unspent: boolean }
   | {
       readonly kind: 'transfer';
       readonly request: Omit<TransferRequest, 'feerate'>;
@@ -50,7 +51,7 @@ export type AssetReply =
       readonly published: boolean;
     }
   | { readonly kind: 'asset_address'; readonly address: AssetAddress }
-  | { readonly kind: 'asset_import'; readonly holding: Holding | null };
+  | { readonly kind: 'asset_import'; readonly holding: Holding | null; readonly ours: boolean };
 
 export function assetCommand(draft: Draft, id: CommandId, action: AssetAction): void {
   switch (action.kind) {
@@ -81,13 +82,14 @@ export function assetCommand(draft: Draft, id: CommandId, action: AssetAction): 
       return;
     }
     case 'import_file': {
-      const imported = importFile(draft.state.assets, draft.env, action.transitions);
+      const imported = importFile(draft.state.assets, draft.env, action);
       if (!imported.ok) {
         refuse(draft, id, imported.failure);
         return;
       }
       update(draft, { assets: imported.value.state });
-      reply(draft, id, { kind: 'asset_import', holding: imported.value.holding });
+      const { holding, ours } = imported.value;
+      reply(draft, id, { kind: 'asset_import', holding, ours });
       return;
     }
     case 'delivered':

@@ -65,27 +65,34 @@ export function newAddress(
 
 export interface Imported {
   readonly state: AssetState;
-  /** null where the asset is not ours: then only its minting was noted. */
+  /** null where the asset is not ours to spend: then only its minting was noted. */
   readonly holding: Holding | null;
+  /** Its keys are ours. */
+  readonly ours: boolean;
 }
 
 /** Takes in a proof file that was verified against the chain: what it says of the asset's minting, and the asset where its keys are ours. */
-export function importFile(state: AssetState, env: NodeEnv, transitions: readonly Bytes[]): Result<Imported, NodeFailure> {
+export function importFile(
+  state: AssetState,
+  env: NodeEnv,
+  { transitions, unspent }: { readonly transitions: readonly Bytes[]; readonly unspent: boolean },
+): Result<Imported, NodeFailure> {
   const [first, last] = [transitions[0], transitions.at(-1)].map((each) => decodeProof(must(each, 'a verified file is not empty')));
   if (first === undefined || last === undefined || !first.ok || !last.ok) return fail({ code: 'MALFORMED', message: 'not a proof file' });
   const learned = learn(state, first.value);
   const proof = last.value;
   const scriptKeyIndex = scriptKeyOf(state, env.walletKeys, proof.asset.scriptKey);
   const internalKeyIndex = scriptKeyIndex === null ? null : internalKeyOf(state, env.walletKeys, proof.inclusionProof.internalKey);
-  if (scriptKeyIndex === null || internalKeyIndex === null) return ok({ state: learned, holding: null });
+  if (scriptKeyIndex === null || internalKeyIndex === null) return ok({ state: learned, holding: null, ours: false });
   const fresh = holdingOf({ ...proof, additionalInputs: [] });
   const there = learned.holdings.get(fresh.key);
-  if (there !== undefined && there.scriptKeyIndex !== null) return ok({ state: learned, holding: there });
+  if (there !== undefined && there.scriptKeyIndex !== null) return ok({ state: learned, holding: there, ours: true });
+  if (!unspent) return ok({ state: learned, holding: null, ours: true });
   const base = { before: transitions.slice(0, -1), additionalInputs: proof.additionalInputs };
   const holding: Holding = { ...fresh, base, scriptKeyIndex, internalKeyIndex };
   const { txid } = outPointOf(proof);
   const anchors = learned.anchors.has(txid) ? learned.anchors : learned.anchors.set(txid, received(proof, env));
-  return ok({ state: { ...learned, anchors, holdings: learned.holdings.set(holding.key, holding) }, holding });
+  return ok({ state: { ...learned, anchors, holdings: learned.holdings.set(holding.key, holding) }, holding, ours: true });
 }
 
 const received = (proof: Proof, env: NodeEnv): Anchor => ({

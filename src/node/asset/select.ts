@@ -8,7 +8,7 @@ import { outPointKey } from '../wallet/types.ts';
 import { anchorOf } from './files.ts';
 import type { AssetState, Holding } from './types.ts';
 
-export type HoldingState = 'confirmed' | 'pending' | 'leased' | 'spent' | 'burnt' | 'tombstone' | 'foreign';
+export type HoldingState = 'confirmed' | 'pending' | 'leased' | 'spent' | 'burnt' | 'tombstone' | 'sent';
 
 /**
  * What a holding is to its owner. `pending`: its anchor is in no block. `leased`: a transfer that is not confirmed spends it. Burnt units,
@@ -18,7 +18,7 @@ export function holdingState(state: AssetState, holding: Holding): HoldingState 
   const { asset } = holding.proof;
   if (isTombstone(asset)) return 'tombstone';
   if (isBurn(asset)) return 'burnt';
-  if (holding.scriptKeyIndex === null || holding.internalKeyIndex === null) return 'foreign';
+  if (holding.scriptKeyIndex === null || holding.internalKeyIndex === null) return 'sent';
   if (holding.spentBy !== null) return state.anchors.get(holding.spentBy)?.block === null ? 'leased' : 'spent';
   return anchorOf(state, holding).block === null ? 'pending' : 'confirmed';
 }

@@ -219,7 +219,7 @@ export class AssetNode {
     this.verified(file);
     const read = readFile(file);
     if (!read.ok) throw new Error(read.failure.message);
-    return this.told({ kind: 'import_file', transitions: read.value }, 'asset_import').holding;
+    return this.told({ kind: 'import_file', transitions: read.value, unspent: true }, 'asset_import').holding;
   }
   verified(file: Bytes): AssetSnapshot {
     const verified = verifyFile(bytesSource(file), {

@@ -28,7 +28,7 @@ function pair(...seedlings: readonly ReturnType<typeof seedling>[]) {
 }
 const fileFor = (sender: AssetNode, amount: bigint): Uint8Array => {
   const found = [...sender.assets.holdings.values()].filter(
-    (holding) => holding.proof.asset.amount === amount && holdingState(sender.assets, holding) === 'foreign',
+    (holding) => holding.proof.asset.amount === amount && holdingState(sender.assets, holding) === 'sent',
   );
   return sender.file(found.at(-1) as Holding);
 };

@@ -1,0 +1,18 @@
+import { holdingState, isHeld } from '../../node/asset/select.ts';
+import { defineOperation } from '../define.ts';
+import { holdingJson, holdingSchema, seedlingJson, seedlingSchema } from '../forms/asset.ts';
+import { flag, list, object } from '../schema.ts';
+
+export const assetList = defineOperation({
+  name: 'asset.list',
+  needs: 'chain',
+  params: object({}, { all: flag({ description: 'spent, burnt and sent ones too' }) }),
+  result: object({ assets: list(holdingSchema), batch: list(seedlingSchema) }),
+  async run({ runtime }, { all }) {
+    const { assets } = runtime.state;
+    const shown = [...assets.holdings.values()].filter((holding) =>
+      all === true ? holdingState(assets, holding) !== 'tombstone' : isHeld(assets, holding),
+    );
+    return { assets: shown.map((holding) => holdingJson(assets, holding)), batch: assets.seedlings.map(seedlingJson) };
+  },
+});
