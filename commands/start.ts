@@ -7,6 +7,7 @@ export default defineCommand({
     listen: flag.texts('HOST:PORT for peers; may be repeated (default: 127.0.0.1:9735)', { helpValue: 'HOST:PORT' }),
     announce: flag.texts('HOST:PORT to tell the network; may be repeated', { helpValue: 'HOST:PORT' }),
     alias: flag.text('name of the node in the graph'),
+    'assume-valid': flag.boolean('do not look the funding outputs of gossip up: peers may then tell of channels that do not exist'),
   },
   output: async () => (await import('../src/app/daemon.ts')).startSchema,
   async run({ flags, settings, signal, progress, emit, style }) {
@@ -17,6 +18,7 @@ export default defineCommand({
       listen: or(or(flags.listen, settings.node.listen), ['127.0.0.1:9735']),
       announce: or(flags.announce, settings.node.announce),
       alias: flags.alias ?? settings.node.alias,
+      assumeValid: flags['assume-valid'],
       signal,
       progress: (text) => progress.step(text),
       log(level, text) {

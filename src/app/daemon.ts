@@ -13,6 +13,8 @@ export interface DaemonOptions {
   readonly announce: readonly string[];
   readonly alias: string | null;
   readonly signal: AbortSignal;
+  /** Funding outputs of gossip are not looked up. */
+  readonly assumeValid: boolean;
   progress(text: string): void;
   log(level: 'debug' | 'info' | 'warn' | 'error', text: string): void;
   /** Peers and commands are served from now on. */
@@ -39,6 +41,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     listen: options.listen,
     announce: options.announce,
     alias: options.alias,
+    assumeValid: options.assumeValid,
     command: 'lnkit start',
   });
   let stopAsked = (): void => {};
