@@ -1,7 +1,7 @@
-import { flag } from '../../../src/app/command.ts';
-import { usage } from '../../../src/app/define.ts';
-import { given, operationCommand } from '../../../src/app/operation-command.ts';
-import { batchView } from '../../../src/app/view/asset.ts';
+import { flag } from '../../src/app/command.ts';
+import { usage } from '../../src/app/define.ts';
+import { given, operationCommand } from '../../src/app/operation-command.ts';
+import { batchView } from '../../src/app/view/asset.ts';
 
 export default operationCommand({
   operation: 'asset.mint',
@@ -26,7 +26,7 @@ export default operationCommand({
   },
   async params({ flags }) {
     if (flags.name === undefined) throw usage('what is it called?', 'give --name NAME');
-    const { metaHex } = await import('../../../src/app/asset/meta.ts');
+    const { metaHex } = await import('../../src/app/asset/meta.ts');
     return {
       name: flags.name,
       dry_run: flags['dry-run'],
