@@ -209,6 +209,11 @@ test('a probe over a channel arrives, finds the largest amount, and pay --from-p
     expect(readFileSync(at('probe.svg'), 'utf8')).toContain('circle');
     const { bolt11 } = (await as(dave, 'invoice', 'create', '5000sat')).json() as { bolt11: string };
     expect((await as(carol, 'pay', bolt11, '--from-probe')).json()).toMatchObject({ status: 'settled', amount_msat: 5_000_000 });
+    // Our own channels are read from the store, with their real balances, without starting a node.
+    const direct = await as(carol, 'route', daemon.address.slice(0, 66), '10000sat');
+    expect(direct.json()).toMatchObject({ fee_msat: 0, probability: 1, routes: [{ hops: [{ node_id: daemon.address.slice(0, 66) }] }] });
+    const tooMuch = await as(carol, 'route', daemon.address.slice(0, 66), '999999sat');
+    expect(tooMuch.json()).toMatchObject({ error: { code: 'NO_ROUTE' } });
     const { payments } = (await as(carol, 'payment', 'list')).json() as { payments: readonly unknown[] };
     expect(payments).toHaveLength(1);
   } finally {
