@@ -38,7 +38,7 @@ function startDemo(...flags: readonly string[]): Demo {
     stderr += chunk;
   });
   const ended = new Promise<{ exitCode: number; stderr: string }>((resolve) =>
-    child.once('close', (code) => resolve({ exitCode: code ?? -1, stderr })),
+    child.once('close', 'mint', 'send', 'verify', (code) => resolve({ exitCode: code ?? -1, stderr })),
   );
   const line = (name: string): Promise<Line> =>
     new Promise((resolve, reject) => {

@@ -19,6 +19,8 @@ export function decodeThing(given: string, env: DecodeEnv): Decoded | Promise<De
 
 async function decodeOther(text: string, env: DecodeEnv): Promise<Decoded> {
   if (/^bitcoin:/i.test(text)) return (await import('./bip21.ts')).decodeBip21(text, env);
+  if (/^tap(bc|tb|rt|sb)1/i.test(text)) return (await import('./asset.ts')).decodeAssetAddress(text, env);
+  if (/^544150(46|50)([0-9a-f]{2})*$/i.test(text)) return (await import('./asset.ts')).decodeAssetProof(text);
   if (/^(cHNidP|70736274ff)/i.test(text)) return (await import('./psbt.ts')).decodePsbtText(text);
   if (/^([0-9a-fA-F]{2})+$/.test(text) && !looksLikeAddress(text)) return (await import('./hex.ts')).decodeHex(text, env);
   const { decodeAddressText } = await import('./address.ts');
@@ -26,7 +28,8 @@ async function decodeOther(text: string, env: DecodeEnv): Promise<Decoded> {
   return refused({ kind: kindByPrefix(text), network: null }, malformed(`"${abridged(text)}" is nothing that lnkit decodes`, HINT));
 }
 
-const HINT = 'it decodes BOLT 11 invoices, addresses, transactions, PSBTs, BOLT messages in hex, short channel ids and bitcoin: links';
+const HINT =
+  'it decodes BOLT 11 invoices, addresses, transactions, PSBTs, BOLT messages in hex, short channel ids, bitcoin: links, and addresses and proofs of Taproot Assets';
 
 /** BOLT 11 begins with `ln` and a prefix of BIP 173; what else begins with `ln` has its own kinds. */
 function isInvoice(text: string): boolean {

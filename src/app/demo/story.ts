@@ -3,6 +3,7 @@ import { decodeInvoice } from '../../bolt/invoice/decode.ts';
 import { sha256 } from '../../crypto/hash.ts';
 import { showMsat, showSat } from '../amount.ts';
 import type { ResultOf } from '../api/index.ts';
+import { mintAsset, sendAsset, verifyAssets } from './assets.ts';
 import { claim, type Teller, type Told } from './teller.ts';
 import type { DemoNode, World } from './world.ts';
 
@@ -59,6 +60,9 @@ export async function tellStory(world: World, teller: Teller): Promise<void> {
   await teller.step('payment', 'alice pays in two parts', () => paySplit(all, { bolt11, feeMsat }));
   await teller.step('failure', 'alice pays more than the network can carry', () => payTooMuch(all));
   await teller.step('close', 'alice closes her channel with bob', () => closeChannel(world, all));
+  await teller.step('mint', 'alice mints an asset', () => mintAsset(world, all));
+  await teller.step('send', 'alice sends some of it to bob', () => sendAsset(world, all));
+  await teller.step('verify', 'alice and bob verify what they have', () => verifyAssets(all));
   await teller.step('one-shot', "alice's daemon stops; one command pays", () => payOneShot(all));
 }
 

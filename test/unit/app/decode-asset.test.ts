@@ -1,0 +1,75 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { expect, test } from 'vitest';
+import { decodeThing } from '../../../src/app/decode/decode.ts';
+import { decodeSchema } from '../../../src/app/decode/schema.ts';
+import type { DecodeEnv } from '../../../src/app/decode/types.ts';
+import { stringify } from '../../../src/app/json.ts';
+import { toHex } from '../../../src/base/bytes.ts';
+import { unixTime } from '../../../src/base/units.ts';
+import { fileOf, longFile, mint, newWorld, send } from '../asset/asset-life.ts';
+
+const env: DecodeEnv = { now: unixTime(1_700_000_000), network: null };
+const fits = new Ajv2020({ strict: false, allErrors: true }).compile(decodeSchema);
+
+/** The answer, which fits the published schema; its pieces together are the text. */
+async function decode(text: string, where: DecodeEnv = env): Promise<Record<string, unknown>> {
+  const decoded = await decodeThing(text, where);
+  const pieces = decoded.explain();
+  if (!fits(JSON.parse(stringify({ ...decoded.json, explain: pieces })))) throw new Error(JSON.stringify(fits.errors).slice(0, 600));
+  if (pieces.length > 0) expect(pieces.map(({ raw }) => raw).join('')).toBe(text);
+  return decoded.json;
+}
+
+const file = join(import.meta.dirname, '../../vectors/taproot-assets/address/address_tlv_encoding_generated.json');
+const { valid_test_cases: cases } = JSON.parse(readFileSync(file, 'utf8')) as {
+  valid_test_cases: readonly {
+    address: { chain_params_hrp: string; asset_id: string; amount: number; version: number };
+    expected: string;
+  }[];
+};
+
+test('every address of the vectors is read, with all networks that its prefix may mean', async () => {
+  expect(cases.length).toBeGreaterThan(4);
+  for (const { address, expected } of cases) {
+    const json = await decode(expected);
+    expect(json).toMatchObject({ kind: 'asset_address', valid: true, asset_version: expect.any(Number), problems: [] });
+    expect((json['networks'] as readonly string[]).length).toBe(address.chain_params_hrp === 'taptb' ? 3 : 1);
+    expect(json['network']).toBe(address.chain_params_hrp === 'taptb' ? null : (json['networks'] as readonly string[])[0]);
+  }
+});
+
+test('an address of another network has a problem, a mistyped one is not valid', async () => {
+  const text = cases.find(({ address }) => address.chain_params_hrp === 'taprt')?.expected as string;
+  expect(await decode(text, { ...env, network: 'regtest' })).toMatchObject({ network: 'regtest', problems: [] });
+  const [problem] = (await decode(text, { ...env, network: 'bitcoin' }))['problems'] as readonly string[];
+  expect(problem).toContain('regtest');
+  const typo = text.slice(0, 40) + (text[40] === 'q' ? 'p' : 'q') + text.slice(41);
+  expect(await decode(typo)).toMatchObject({ kind: 'asset_address', valid: false, error: { code: 'CHECKSUM' } });
+});
+
+test('a proof file is read transition by transition, and a single proof too', async () => {
+  const world = newWorld();
+  const { sent } = send(world, mint(world, { name: 'beans', amount: 1000n }), 300n);
+  const json = await decode(toHex(fileOf(sent)));
+  expect(json).toMatchObject({
+    kind: 'asset_proof_file',
+    valid: true,
+    transitions: [
+      { name: 'beans', amount: '1000', what: 'minted', meta: { text: 'metadata', decimal_display: 2 } },
+      { name: 'beans', amount: '300', what: 'split', meta: null },
+    ],
+  });
+  expect(await decode(toHex(sent.proofs[0] as Uint8Array))).toMatchObject({ kind: 'asset_proof', transitions: [{ what: 'minted' }] });
+});
+
+test('a proof file that is cut off or bent anywhere is not valid, and never a bug', async () => {
+  const whole = longFile(newWorld(), 3);
+  for (let at = 4; at < whole.length; at += 37) {
+    expect(await decode(toHex(whole.subarray(0, at)))).toMatchObject({ kind: 'asset_proof_file', valid: false });
+    const bent = whole.slice();
+    bent[at] = (bent[at] as number) ^ 0x10;
+    expect(await decode(toHex(bent)), `byte ${at}`).toMatchObject({ valid: false });
+  }
+});
