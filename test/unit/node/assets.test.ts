@@ -247,3 +247,17 @@ test('the wallet does not replace a transaction that assets rely on, and pays fo
   expect(alice.amounts()).toEqual([5n]);
   expect(txId(sent.anchor.tx)).toEqual(sent.anchor.txid);
 });
+
+test('that a proof has arrived is noted once, and survives a restart', () => {
+  const { chain, alice, bob, holdings } = pair(seedling('coin', 9n));
+  alice.send(bob.address(idOf(holdings[0] as Holding), 4n));
+  chain.mine();
+  const anchor = [...alice.assets.anchors.values()].find(({ kind }) => kind === 'send');
+  const key = anchor?.deliveries[0]?.key as Uint8Array;
+  const txid = anchor?.txid as never;
+  expect(anchor?.deliveries[0]?.deliveredAt).toBeNull();
+  expect(alice.told({ kind: 'delivered', txid, key }, 'done')).toEqual({ kind: 'done' });
+  alice.restart();
+  expect(alice.assets.anchors.get(txid)?.deliveries[0]?.deliveredAt).toBe(1_700_000_000);
+  expect(alice.ask({ kind: 'delivered', txid: new Uint8Array(32) as never, key })).toBe('NOT_FOUND');
+});

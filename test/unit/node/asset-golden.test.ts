@@ -1,0 +1,83 @@
+// The stored forms of assets, held by files as those of everything else are (`persist.test.ts` says how).
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { assetId } from '../../../src/asset/genesis.ts';
+import { META_TYPE, type MetaReveal } from '../../../src/asset/proof/meta.ts';
+import { type Bytes, fromHex, toHex, utf8 } from '../../../src/base/bytes.ts';
+import { type Codec, decodeWith, encodeWith } from '../../../src/codec/codec.ts';
+import { addressRecordCodec, anchorCodec, groupCodec, holdingCodec, knownCodec, seedlingsCodec } from '../../../src/node/asset/codec.ts';
+import type { AssetState, Seedling } from '../../../src/node/asset/types.ts';
+import { AssetChain, seedling } from './asset-kit.ts';
+
+const META: MetaReveal = {
+  type: META_TYPE.JSON,
+  data: utf8('{"a":1}'),
+  decimalDisplay: 3,
+  universeCommitments: false,
+  canonicalUniverses: ['universerpc://universe.example:10029'],
+  delegationKey: null,
+  unknown: [{ type: 31_337n, value: utf8('odd') }],
+};
+const SEEDLINGS: readonly Seedling[] = [
+  seedling('plain', 7n),
+  seedling('grouped', 2n ** 64n - 1n, { group: { kind: 'new' }, meta: META, assetVersion: 1 }),
+  seedling('tranche', 1n, { type: 1, group: { kind: 'existing', groupKey: new Uint8Array(33).fill(2) } }),
+];
+
+/** A life that holds every kind of record; all in it is the same each time. */
+function life(): AssetState {
+  const chain = new AssetChain();
+  const [alice, bob] = [chain.node('alice'), chain.node('bob')];
+  alice.fund(3);
+  for (const each of [seedling('coin', 9n, { meta: META }), seedling('share', 5n, { group: { kind: 'new' } })])
+    alice.told({ kind: 'add_seedling', seedling: each, dryRun: false }, 'asset_batch');
+  const { holdings } = alice.told({ kind: 'mint_batch', feerate: null, dryRun: false }, 'asset_anchor');
+  chain.mine();
+  const id = assetId((holdings[0] as (typeof holdings)[number]).proof.asset.genesis);
+  bob.receive(alice.file(holdings[0] as (typeof holdings)[number]));
+  alice.send(bob.address(id, 4n));
+  chain.mine();
+  const sent = [...alice.assets.holdings.values()].find(({ proof }) => proof.asset.amount === 4n);
+  bob.receive(alice.file(sent as NonNullable<typeof sent>));
+  const [mine, theirs] = [alice.assets, bob.assets];
+  return { ...mine, addresses: theirs.addresses };
+}
+
+const state = life();
+const sorted = <T>(values: Iterable<T>, codec: Codec<T>): readonly Bytes[] =>
+  [...values].map((value) => encodeWith(codec, value)).sort((a, b) => toHex(a).localeCompare(toHex(b)));
+// biome-ignore lint/suspicious/noExplicitAny: records of every kind stand in one table
+const FORMS: readonly (readonly [name: string, codec: Codec<any>, blobs: readonly Bytes[]])[] = [
+  ['asset', holdingCodec, sorted(state.holdings.values(), holdingCodec)],
+  ['asset-anchor', anchorCodec, sorted(state.anchors.values(), anchorCodec)],
+  ['asset-known', knownCodec, sorted(state.known.values(), knownCodec)],
+  ['asset-group', groupCodec, sorted(state.groups.values(), groupCodec)],
+  ['asset-address', addressRecordCodec, sorted(state.addresses.values(), addressRecordCodec)],
+  ['asset-batch', seedlingsCodec, [encodeWith(seedlingsCodec, SEEDLINGS)]],
+];
+
+test.each(FORMS)('%s of version 1 is read as it was written, and written the same', (name, codec, blobs) => {
+  const path = join(import.meta.dirname, '../../golden', `${name}.v1.hex`);
+  if (!existsSync(path) && process.env['GOLDEN'] === 'write') writeFileSync(path, `${blobs.map(toHex).join('\n')}\n`, { flag: 'wx' });
+  const golden = readFileSync(path, 'utf8').trim().split('\n');
+  expect(golden).toEqual(blobs.map(toHex));
+  for (const line of golden) {
+    const read = decodeWith(codec, fromHex(line));
+    if (!read.ok) throw new Error(`${read.failure.path}: ${read.failure.message}`);
+    expect(toHex(encodeWith(codec, read.value))).toBe(line);
+  }
+});
+
+test.each(FORMS)('%s: whatever bit flips, reading it fails as a value or gives a record', (_, codec, blobs) => {
+  const blob = blobs[0] as Bytes;
+  fc.assert(
+    fc.property(fc.nat(blob.length * 8 - 1), (bit) => {
+      const bent = blob.slice();
+      bent[bit >> 3] = (bent[bit >> 3] as number) ^ (1 << (bit & 7));
+      expect(typeof decodeWith(codec, bent).ok).toBe('boolean');
+    }),
+    { numRuns: 200 },
+  );
+});
