@@ -3,6 +3,10 @@ import { Buffer } from 'node:buffer';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { universeLeaves } from '../../src/asset/courier.ts';
+import { readFile } from '../../src/asset/proof/file.ts';
+import { toHex } from '../../src/base/bytes.ts';
+import { formatOutPoint } from '../../src/bitcoin/tx.ts';
 import { useLab } from './harness/lab.ts';
 import type { Lnkit } from './harness/lnkit.ts';
 import { eventually } from './harness/poll.ts';
@@ -58,25 +62,22 @@ async function tapdVerifies(tapd: Tapd, path: string): Promise<boolean> {
   );
 }
 
-interface Proved {
-  readonly asset_id: string;
-  readonly group_key: string | null;
-  readonly outpoint: string;
-  readonly script_key: string;
-}
-/** Puts the last transition of a file into tapd's universe, which verifies it first. tapd reads proofs only of assets that it knows. */
-async function teach(tapd: Tapd, path: string, type: 'issuance' | 'transfer'): Promise<void> {
-  const proved = await lab().lnkit.ok<Proved>('proof', 'verify', path);
-  const tree = proved.group_key === null ? ['--asset_id', proved.asset_id] : ['--group_key', proved.group_key];
-  const leaf = ['--outpoint', proved.outpoint, '--script_key', proved.script_key];
-  await eventually(
-    'the universe to take the proof',
-    async () => {
-      await tapd.cli('universe', 'proofs', 'insert', ...tree, ...leaf, '--proof_type', type, '--proof_file', path);
-      return true;
-    },
-    { timeoutMs: 20_000 },
-  );
+/**
+ * Puts every transition of a file into tapd's universe, the minting first, as a courier delivers them: each is verified against the one before it.
+ * tapd shows proofs only of assets that it knows.
+ */
+async function teach(tapd: Tapd, path: string): Promise<void> {
+  const transitions = readFile(new Uint8Array(readFileSync(path)));
+  const leaves = transitions.ok ? universeLeaves(transitions.value) : transitions;
+  if (!leaves.ok) throw new Error(leaves.failure.message);
+  for (const { kind, groupKey, assetId, outPoint, scriptKey, proof } of leaves.value) {
+    const raw = file();
+    writeFileSync(raw, proof);
+    const tree = groupKey === null ? ['--asset_id', toHex(assetId)] : ['--group_key', toHex(groupKey)];
+    const leaf = ['--outpoint', formatOutPoint(outPoint), '--script_key', toHex(scriptKey), '--proof_type', kind, '--proof_file', raw];
+    const insert = () => tapd.cli('universe', 'proofs', 'insert', ...tree, ...leaf).then(() => true);
+    await eventually('the universe to take the proof', insert, { timeoutMs: 20_000 });
+  }
 }
 
 async function mint(lnkit: Lnkit, ...flags: readonly (readonly string[])[]): Promise<Sent> {
@@ -114,6 +115,17 @@ async function exportedByTapd(tapd: Tapd, id: string, scriptKey: string): Promis
   return path;
 }
 
+interface Receives {
+  readonly events: readonly { readonly status: string; readonly outpoint: string }[];
+}
+/** Until tapd has the output, its confirmation and its proof. */
+async function received(tapd: Tapd, address: string, txid: string): Promise<void> {
+  await eventually('tapd to have received it', async () => {
+    const { events } = await tapd.cli<Receives>('addrs', 'receives', '--addr', address);
+    return events.some(({ outpoint, status }) => outpoint.startsWith(txid) && status === 'ADDR_EVENT_STATUS_COMPLETED');
+  });
+}
+
 test('tapd verifies what lnkit mints: plain, grouped with metadata, a collectible, and a second tranche', async () => {
   const { lnkit, tapd } = lab();
   await mint(
@@ -125,14 +137,14 @@ test('tapd verifies what lnkit mints: plain, grouped with metadata, a collectibl
   );
   for (const name of ['plain', 'grouped', 'portrait', 'segwit']) {
     const path = await exported(lnkit, name);
-    await teach(tapd, path, 'issuance');
+    await teach(tapd, path);
     expect(await tapdVerifies(tapd, path), name).toBe(true);
   }
   const { group_key: group } = (await held(lnkit)).find(({ name }) => name === 'grouped') as Held;
   await mint(lnkit, ['--name', 'second tranche', '--supply', '5', '--group-key', group as string]);
   expect((await held(lnkit)).find(({ name }) => name === 'second tranche')?.group_key).toBe(group);
   const tranche = await exported(lnkit, 'second tranche');
-  await teach(tapd, tranche, 'issuance');
+  await teach(tapd, tranche);
   expect(await tapdVerifies(tapd, tranche)).toBe(true);
   expect(await lnkit.ok('asset', 'verify')).toMatchObject({ valid: true });
 });
@@ -225,16 +237,45 @@ test('tapd sends to an address of lnkit, which takes the proof from a file, veri
   expect(await tapdVerifies(tapd, proof)).toBe(true);
   expect(await amounts(lnkit, 'tapcoin')).toEqual([150]);
   // tapd watches the output that the address predicts, and takes the proof from its universe.
-  await teach(tapd, proof, 'transfer');
-  interface Receives {
-    readonly events: readonly { status: string; outpoint: string }[];
-  }
-  await eventually('tapd to have received it', async () => {
-    const { events } = await tapd.cli<Receives>('addrs', 'receives', '--addr', theirs.encoded);
-    return events.some(({ outpoint, status }) => outpoint.startsWith(sent.txid) && status === 'ADDR_EVENT_STATUS_COMPLETED');
-  });
+  await teach(tapd, proof);
+  await received(tapd, theirs.encoded, sent.txid);
   interface Balance {
     readonly asset_balances: Readonly<Record<string, { readonly balance: string }>>;
   }
   expect((await tapd.cli<Balance>('assets', 'balance')).asset_balances[id]?.balance).toBe('750');
+});
+
+test('a collectible and units of a group go to tapd in one transaction, and tapd spends the units onward', async () => {
+  const { lnkit, tapd, lab: network } = lab();
+  const assets = await held(lnkit);
+  const idOf = (name: string): string => assets.find((each) => each.name === name)?.asset_id as string;
+  const newAddress = async (name: string, amount: string, version: string): Promise<string> =>
+    (await tapd.cli<{ encoded: string }>('addrs', 'new', '--asset_id', idOf(name), '--amt', amount, '--address_version', version)).encoded;
+  const addresses = [await newAddress('grouped', '120', 'v1'), await newAddress('portrait', '1', 'v1')];
+  const sent = await lnkit.ok<Sent>('asset', 'send', ...addresses);
+  await network.confirm(sent.txid);
+  for (const address of addresses) {
+    const proof = await exported(lnkit, address);
+    await teach(tapd, proof);
+    expect(await tapdVerifies(tapd, proof)).toBe(true);
+    await received(tapd, address, sent.txid);
+  }
+  expect([await amounts(lnkit, 'grouped'), await amounts(lnkit, 'portrait')]).toEqual([[380], []]);
+  expect(await lnkit.ok('asset', 'verify')).toMatchObject({ valid: true });
+
+  // Version 0 as well: its commitment has another form.
+  const old = await newAddress('grouped', '30', 'v0');
+  const second = await lnkit.ok<Sent>('asset', 'send', old);
+  await network.confirm(second.txid);
+  await teach(tapd, await exported(lnkit, old));
+  await received(tapd, old, second.txid);
+
+  const back = await lnkit.ok<{ address: string }>('asset', 'address', 'grouped', '125', '--courier', tapd.courier);
+  await tapd.cli('assets', 'send', '--addr', back.address);
+  await eventually('the transfer in the mempool', async () => (await network.bitcoind.mempool())[0]);
+  await network.mine(1);
+  const { script_key: scriptKey } = await tapd.cli<{ script_key: string }>('addrs', 'decode', '--addr', back.address);
+  const returned = await exportedByTapd(tapd, idOf('grouped'), scriptKey);
+  expect(await lnkit.ok('proof', 'import', returned)).toMatchObject({ owned: true, amount: '125' });
+  expect(await amounts(lnkit, 'grouped')).toEqual([125, 350]);
 });
