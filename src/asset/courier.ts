@@ -28,12 +28,12 @@ export interface UniverseLeaf extends LeafLocator {
 /**
  * Carries proofs from sender to receiver. The ring of effects says how long that takes: `Done` and `Found` are its promises.
  *
- * `deliver` inserts the leaves in their order: a universe checks each against the one before it. `fetch` gives the transition at a place, or null
+ * `deliver` inserts the leaves in their order: a universe checks each against the one before it. `find` gives the transition at a place, or null
  * where the courier does not have it (yet).
  */
 export interface Courier<Done, Found> {
   deliver(leaves: readonly UniverseLeaf[]): Done;
-  fetch(locator: LeafLocator, kind: UniverseLeaf['kind']): Found;
+  find(locator: LeafLocator, kind: UniverseLeaf['kind']): Found;
 }
 
 type Failure = AssetFailure<'MALFORMED' | 'TOO_LARGE'>;
@@ -73,7 +73,7 @@ export function previousLeaf({ asset }: Proof): LeafLocator | null {
 export const MAX_STEPS_BACK = 10_000;
 
 /** What a walk back from the newest transition needs next, or the whole file. */
-export type WalkStep = { readonly kind: 'fetch'; readonly locator: LeafLocator } | { readonly kind: 'file'; readonly file: Bytes };
+export type WalkStep = { readonly kind: 'step'; readonly locator: LeafLocator } | { readonly kind: 'file'; readonly file: Bytes };
 
 /** `fetched`: the newest transition first. Whether any of it is true, the verification of the file says. */
 export function walkBack(fetched: readonly Bytes[]): Result<WalkStep, Failure> {
@@ -83,5 +83,5 @@ export function walkBack(fetched: readonly Bytes[]): Result<WalkStep, Failure> {
   const proof = decodeProof(oldest);
   if (!proof.ok) return proof;
   const locator = previousLeaf(proof.value);
-  return ok(locator === null ? { kind: 'file', file: writeFile(fetched.toReversed()) } : { kind: 'fetch', locator });
+  return ok(locator === null ? { kind: 'file', file: writeFile(fetched.toReversed()) } : { kind: 'step', locator });
 }

@@ -20,12 +20,12 @@ function universe(): Courier<string, Bytes | null> {
     deliver(given) {
       for (const leaf of given) {
         const step = valid(walkBack([leaf.proof]));
-        if (step.kind === 'fetch' && at(step.locator) === undefined) return 'a transition without the one before it';
+        if (step.kind === 'step' && at(step.locator) === undefined) return 'a transition without the one before it';
         leaves.push(leaf);
       }
       return 'done';
     },
-    fetch: (locator) => at(locator)?.proof ?? null,
+    find: (locator) => at(locator)?.proof ?? null,
   };
 }
 
@@ -33,7 +33,7 @@ function universe(): Courier<string, Bytes | null> {
 function fetchFile(courier: Courier<string, Bytes | null>, newest: LeafLocator): Bytes | null {
   const fetched: Bytes[] = [];
   for (let locator = newest; ; ) {
-    const found = courier.fetch(locator, 'transfer');
+    const found = courier.find(locator, 'transfer');
     if (found === null) return null;
     fetched.push(found);
     const step = valid(walkBack(fetched));
