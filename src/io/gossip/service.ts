@@ -105,8 +105,8 @@ const SHADOW_BLOCKS = [0, 40, 80, 144];
 const FORGIVE_SECONDS = 600;
 /** BOLT 7: a spent channel is forgotten after 72 blocks, because the spend may have been a splice. */
 const FORGET_AFTER_BLOCKS = 72;
-/** New channels that a peer may tell of by itself in ten minutes: more than the network opens in weeks. */
-const MAX_UNASKED = 20_000;
+/** Twice what the main network has: a node may answer our filter with all that it knows, and no honest one knows more. */
+const MAX_UNASKED = 100_000;
 const PRUNE_SECONDS = 3600;
 const MAX_WAITING_BLOCKS = 12;
 /** So many rows take some milliseconds: the event loop is not held up for longer. */
