@@ -73,7 +73,11 @@ test('connections that break under traffic both ways, and an lnd that is killed,
   await lnd.run();
   await waitUntilUsable(lnkit, outpoint);
   await Promise.all(receiving);
-  const verdicts = await Promise.all(back.map(({ payment_hash }) => lnd.client.trackPayment(payment_hash).catch(() => undefined)));
+  const verdicts = await eventually('lnd to have no HTLC in flight', async () => {
+    const payments = new Map((await lnd.client.listPayments()).map((each) => [each.payment_hash, each]));
+    const mine = back.map(({ payment_hash }) => payments.get(payment_hash));
+    return mine.every((each) => each?.htlcs.every((htlc) => htlc.status !== 'IN_FLIGHT') ?? true) && mine;
+  });
   await sending;
   const again = await Promise.all(
     there.map(({ bolt11 }) => call<{ status: string }>(lnkit, 'pay', { destination: bolt11, dry_run: false })),

@@ -239,6 +239,12 @@ export class LndClient {
     return last;
   }
 
+  /** Every payment that lnd has stored, with or without a verdict. One that it never sent a part of has none for ever after a kill. */
+  async listPayments(): Promise<readonly Lnd.LndPayment[]> {
+    const query = 'include_incomplete=true&max_payments=10000';
+    return (await this.rest.call<{ payments: readonly Lnd.LndPayment[] }>('GET', `/v1/payments?${query}`)).payments;
+  }
+
   /** Forgets what earlier payments taught about channels. */
   async resetMissionControl(): Promise<void> {
     await this.rest.call('POST', '/v2/router/mc/reset', {});
