@@ -110,5 +110,6 @@ test('lnd answers probes, and is paid over two paths neither of which is enough,
   expect(single.exitCode).not.toBe(0);
   const paid: LnkitPayment = await pay(kit, bolt11, '--max-fee', '20000sat', '--from-probe');
   expect(paid).toMatchObject({ status: 'settled', amount_msat: 1_200_000_000 });
-  expect(paid.parts.filter(({ status }) => status === 'settled').length).toBeGreaterThan(1);
+  // The first preimage is the verdict: the other part's may still be on its way.
+  expect(paid.parts.filter(({ status }) => status !== 'failed').length).toBeGreaterThan(1);
 });
