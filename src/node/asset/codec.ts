@@ -27,7 +27,7 @@ import {
 import { CodecError } from '../../codec/reader.ts';
 import type { Anchor, AnchorKind, AssetAddress, AssetGroup, Holding, KnownAsset, Seedling, SeedlingGroup } from './types.ts';
 
-// Version 1 of what is stored of assets. Numbers of choices are part of the format.
+// What is stored of assets. Every version that was ever written is read; numbers of choices are part of the format.
 
 const blob: Codec<Bytes> = varBytes(bigsizeNumber);
 const key: Codec<Bytes> = bytes(32);
@@ -56,16 +56,18 @@ function sized<T>(inner: Codec<T>): Codec<T> {
   };
 }
 
-function versioned<T>(inner: Codec<T>): Codec<T> {
+/** The forms of a record, oldest first: all are read, the newest is written. A blob begins with the number of its form, from 1. */
+function versioned<T>(...forms: readonly [Codec<T>, ...Codec<T>[]]): Codec<T> {
   return {
     write(to, value) {
-      to.u8(1);
-      inner.write(to, value);
+      to.u8(forms.length);
+      (forms.at(-1) as Codec<T>).write(to, value);
     },
     read(from) {
       const version = from.u8();
-      if (version !== 1) throw new CodecError(`assets of version ${version}`);
-      return inner.read(from);
+      const form = forms[version - 1];
+      if (form === undefined) throw new CodecError(`assets of version ${version}`);
+      return form.read(from);
     },
   };
 }
@@ -102,21 +104,26 @@ export const anchorCodec: Codec<Anchor> = versioned(
   }),
 );
 
-const holding = struct({
+const holdingFields = {
   proof: sized(proofCodec),
   inputs: list(bigsizeNumber, key),
   base: struct({ before: list(bigsizeNumber, blob), additionalInputs: list(bigsizeNumber, blob) }),
   scriptKeyIndex: nullable(u32),
   internalKeyIndex: nullable(u32),
   spentBy: nullable(id),
-});
-export const holdingCodec: Codec<Holding> = versioned(
-  map(
-    holding,
-    (read) => ({ ...read, key: prevIdHash(prevIdOf(read.proof.asset, outPointOf(read.proof))) }),
-    ({ key: _, ...stored }) => stored,
-  ),
+};
+const keyOf = ({ proof }: Pick<Holding, 'proof'>): Bytes => prevIdHash(prevIdOf(proof.asset, outPointOf(proof)));
+const holding1: Codec<Holding> = map(
+  struct(holdingFields),
+  (read) => ({ ...read, key: keyOf(read), scriptKeyTweak: null }),
+  ({ key: _, scriptKeyTweak: __, ...stored }) => stored,
 );
+const holding2: Codec<Holding> = map(
+  struct({ ...holdingFields, scriptKeyTweak: nullable(key) }),
+  (read) => ({ ...read, key: keyOf(read) }),
+  ({ key: _, ...stored }) => stored,
+);
+export const holdingCodec: Codec<Holding> = versioned(holding1, holding2);
 
 export const knownCodec: Codec<KnownAsset> = versioned(struct({ genesis: genesisCodec, meta, groupKey: nullable(bytes(33)) }));
 export const groupCodec: Codec<AssetGroup> = versioned(struct({ groupKey: bytes(33), anchorId: key, rawKeyIndex: nullable(u32) }));

@@ -198,6 +198,7 @@ export const holdingOf = (proof: Proof): Holding => ({
   inputs: [],
   base: { before: [], additionalInputs: [] },
   scriptKeyIndex: null,
+  scriptKeyTweak: null,
   internalKeyIndex: null,
   spentBy: null,
 });

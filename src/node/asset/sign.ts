@@ -13,6 +13,8 @@ export interface SpentAsset {
   readonly asset: Asset;
   readonly outPoint: OutPoint;
   readonly scriptKeyIndex: number;
+  /** The root of the script tree of its script key; null for a BIP 86 key. */
+  readonly scriptKeyTweak: Bytes | null;
 }
 
 const NO_AUX: Bytes = new Uint8Array(32);
@@ -25,7 +27,7 @@ export function signTransition(asset: Asset, inputs: readonly SpentAsset[], keys
     const input = must(inputs[index], 'an input for each witness');
     const hash = virtualSighash({ tx, asset, index, prevOut: prevOutput(input.asset) });
     const { privateKey } = keys.assetKey(input.scriptKeyIndex);
-    return { ...witness, txWitness: [secp.schnorrSign(hash, taprootPrivateKey(privateKey, null), NO_AUX)] };
+    return { ...witness, txWitness: [secp.schnorrSign(hash, taprootPrivateKey(privateKey, input.scriptKeyTweak), NO_AUX)] };
   });
   return { ...asset, prevWitnesses };
 }

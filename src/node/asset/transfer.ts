@@ -147,6 +147,7 @@ const spentOf = (holding: Holding): SpentAsset => ({
   asset: holding.proof.asset,
   outPoint: outPointOf(holding.proof),
   scriptKeyIndex: must(holding.scriptKeyIndex ?? undefined, 'the asset is ours'),
+  scriptKeyTweak: holding.scriptKeyTweak,
 });
 
 /** One asset between its recipients and us. */

@@ -70,6 +70,8 @@ export interface Holding {
   readonly base: { readonly before: readonly Bytes[]; readonly additionalInputs: readonly Bytes[] };
   /** The key that can spend it; null where it is not ours. */
   readonly scriptKeyIndex: number | null;
+  /** The root of the script tree that its script key commits to (32 bytes); null where the key is that of BIP 86, or is not ours. */
+  readonly scriptKeyTweak: Bytes | null;
   /** The key of its output; null where it is not ours. */
   readonly internalKeyIndex: number | null;
   /** The anchor that spends it: it is not offered again. */

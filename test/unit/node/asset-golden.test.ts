@@ -49,19 +49,23 @@ const state = life();
 const sorted = <T>(values: Iterable<T>, codec: Codec<T>): readonly Bytes[] =>
   [...values].map((value) => encodeWith(codec, value)).sort((a, b) => toHex(a).localeCompare(toHex(b)));
 // biome-ignore lint/suspicious/noExplicitAny: records of every kind stand in one table
-const FORMS: readonly (readonly [name: string, codec: Codec<any>, blobs: readonly Bytes[]])[] = [
-  ['asset', holdingCodec, sorted(state.holdings.values(), holdingCodec)],
-  ['asset-anchor', anchorCodec, sorted(state.anchors.values(), anchorCodec)],
-  ['asset-known', knownCodec, sorted(state.known.values(), knownCodec)],
-  ['asset-group', groupCodec, sorted(state.groups.values(), groupCodec)],
-  ['asset-address', addressRecordCodec, sorted(state.addresses.values(), addressRecordCodec)],
-  ['asset-batch', seedlingsCodec, [encodeWith(seedlingsCodec, SEEDLINGS)]],
+type Form = readonly [name: string, version: number, codec: Codec<any>, blobs: readonly Bytes[]];
+/** The newest version of each. */
+const FORMS: readonly Form[] = [
+  ['asset', 2, holdingCodec, sorted(state.holdings.values(), holdingCodec)],
+  ['asset-anchor', 1, anchorCodec, sorted(state.anchors.values(), anchorCodec)],
+  ['asset-known', 1, knownCodec, sorted(state.known.values(), knownCodec)],
+  ['asset-group', 1, groupCodec, sorted(state.groups.values(), groupCodec)],
+  ['asset-address', 1, addressRecordCodec, sorted(state.addresses.values(), addressRecordCodec)],
+  ['asset-batch', 1, seedlingsCodec, [encodeWith(seedlingsCodec, SEEDLINGS)]],
 ];
+const pathOf = (name: string, version: number): string => join(import.meta.dirname, '../../golden', `${name}.v${version}.hex`);
+const linesOf = (path: string): readonly string[] => readFileSync(path, 'utf8').trim().split('\n');
 
-test.each(FORMS)('%s of version 1 is read as it was written, and written the same', (name, codec, blobs) => {
-  const path = join(import.meta.dirname, '../../golden', `${name}.v1.hex`);
+test.each(FORMS)('%s of version %i is read as it was written, and written the same', (name, version, codec, blobs) => {
+  const path = pathOf(name, version);
   if (!existsSync(path) && process.env['GOLDEN'] === 'write') writeFileSync(path, `${blobs.map(toHex).join('\n')}\n`, { flag: 'wx' });
-  const golden = readFileSync(path, 'utf8').trim().split('\n');
+  const golden = linesOf(path);
   expect(golden).toEqual(blobs.map(toHex));
   for (const line of golden) {
     const read = decodeWith(codec, fromHex(line));
@@ -70,7 +74,18 @@ test.each(FORMS)('%s of version 1 is read as it was written, and written the sam
   }
 });
 
-test.each(FORMS)('%s: whatever bit flips, reading it fails as a value or gives a record', (_, codec, blobs) => {
+const OLDER = FORMS.flatMap(([name, newest, codec]) => Array.from({ length: newest - 1 }, (_, i) => [name, i + 1, newest, codec] as const));
+test.each(OLDER)('%s of version %i is read for ever, and written as version %i', (name, version, newest, codec) => {
+  for (const line of linesOf(pathOf(name, version))) {
+    const read = decodeWith(codec, fromHex(line));
+    if (!read.ok) throw new Error(`${read.failure.path}: ${read.failure.message}`);
+    const written = encodeWith(codec, read.value);
+    expect([fromHex(line)[0], written[0]]).toEqual([version, newest]);
+    expect(decodeWith(codec, written)).toEqual(read);
+  }
+});
+
+test.each(FORMS)('%s: whatever bit flips, reading it fails as a value or gives a record', (_, __, codec, blobs) => {
   const blob = blobs[0] as Bytes;
   fc.assert(
     fc.property(fc.nat(blob.length * 8 - 1), (bit) => {
