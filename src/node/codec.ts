@@ -1,25 +1,8 @@
-// The stored form of what the node keeps beside channels and wallet. Every blob begins with a version; a new version is a new codec beside
-// the old one, and the golden files in test/golden hold the old ones in place.
-import { type Bytes, tryText, utf8 } from '../base/bytes.ts';
 import type { BlockHash, ChannelId, NodeId, PaymentHash, Preimage, ShortChannelId } from '../base/ids.ts';
 import type { Blocks, Height, Msat, UnixTime } from '../base/units.ts';
-import {
-  bigsizeNumber,
-  bool,
-  bytes,
-  type Codec,
-  constant,
-  list,
-  map,
-  nullable,
-  struct,
-  u8,
-  u16,
-  u32,
-  u64,
-  varBytes,
-} from '../codec/codec.ts';
+import { bool, bytes, type Codec, constant, list, map, nullable, struct, u8, u16, u32, u64 } from '../codec/codec.ts';
 import { CodecError } from '../codec/reader.ts';
+import { blob, oneOf, text, versioned } from '../codec/stored.ts';
 import { DOWN } from './peers.ts';
 import type {
   BlockPoint,
@@ -36,16 +19,6 @@ import type {
   RouteHop,
 } from './types.ts';
 
-const blob: Codec<Bytes> = varBytes(bigsizeNumber);
-const text: Codec<string> = map(
-  blob,
-  (value) => {
-    const decoded = tryText(value);
-    if (decoded === null) throw new CodecError('not UTF-8');
-    return decoded;
-  },
-  utf8,
-);
 const msat = u64 as Codec<Msat>;
 const time = u32 as Codec<number> as Codec<UnixTime>;
 const height = u32 as Codec<number> as Codec<Height>;
@@ -61,33 +34,6 @@ const small: Codec<number> = map(
   (value) => value - 1,
   (value) => value + 1,
 );
-
-function oneOf<const T extends string>(...values: readonly T[]): Codec<T> {
-  return map(
-    u8,
-    (i) => {
-      const value = values[i];
-      if (value === undefined) throw new CodecError(`no choice ${i}`);
-      return value;
-    },
-    (value) => values.indexOf(value),
-  );
-}
-
-/** A version byte in front; any other version is refused. */
-export function versioned<T>(version: number, codec: Codec<T>): Codec<T> {
-  return {
-    write(to, value) {
-      to.u8(version);
-      codec.write(to, value);
-    },
-    read(from) {
-      const found = from.u8();
-      if (found !== version) throw new CodecError(`version ${found}, expected ${version}`);
-      return codec.read(from);
-    },
-  };
-}
 
 const hop: Codec<RouteHop> = struct({ nodeId, scid, amountMsat: msat, cltvExpiry: height });
 const route: Codec<Route> = struct({
@@ -123,7 +69,6 @@ const paymentError: Codec<NonNullable<Payment['error']>> = struct({
 });
 
 export const paymentCodec: Codec<Payment> = versioned(
-  1,
   struct({
     paymentHash,
     status: oneOf('pending', 'settled', 'failed'),
@@ -163,7 +108,6 @@ const invoiceHtlc: Codec<InvoiceHtlc> = struct({
 });
 
 export const invoiceCodec: Codec<Invoice> = versioned(
-  1,
   struct({
     paymentHash,
     preimage: nullable(preimage),
@@ -218,9 +162,8 @@ const address = struct({ host: text, port: u16 });
 
 /** What is stored of a peer; the session is rebuilt. */
 export const peerCodec: Codec<Peer> = versioned(
-  1,
   struct({ nodeId, address: nullable(address), trustedForZeroConf: bool, wanted: bool, session: constant(DOWN) as Codec<Peer['session']> }),
 );
 
-export const cursorCodec: Codec<readonly BlockPoint[]> = versioned(1, list(u16, struct({ height, hash: bytes<BlockHash>(32) })));
-export const numberCodec: Codec<number> = versioned(1, u32);
+export const cursorCodec: Codec<readonly BlockPoint[]> = versioned(list(u16, struct({ height, hash: bytes<BlockHash>(32) })));
+export const numberCodec: Codec<number> = versioned(u32);

@@ -4,8 +4,8 @@ import type { ChannelId, PaymentHash } from '../base/ids.ts';
 import type { Height, Msat, UnixTime } from '../base/units.ts';
 import type { ChannelFact, Htlc } from '../bolt/channel/types.ts';
 import { bool, bytes, type Codec, encodeWith, list, struct, u8, u16, u32, u64 } from '../codec/codec.ts';
+import { versioned } from '../codec/stored.ts';
 import type { HistoryRow } from './batch.ts';
-import { versioned } from './codec.ts';
 import type { FactRow, Forward } from './types.ts';
 
 const VERSION = 1;
@@ -33,7 +33,6 @@ export function factBlob(fact: ChannelFact): Bytes {
 export const revokedCommitmentCodec = revokedCodec;
 
 export const forwardCodec: Codec<Forward> = versioned(
-  1,
   struct({
     inChannel: bytes<ChannelId>(32),
     inHtlcId: u64,

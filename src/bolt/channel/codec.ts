@@ -20,6 +20,7 @@ import {
   varBytes,
 } from '../../codec/codec.ts';
 import { CodecError } from '../../codec/reader.ts';
+import { blob, oneOf, text } from '../../codec/stored.ts';
 import { shaChainCodec } from '../../crypto/shachain.ts';
 import { goOffline } from './force-close.ts';
 import {
@@ -55,27 +56,8 @@ const point = bytes(33);
 const hash = bytes(32);
 const signature = bytes(64);
 const script = varBytes(bigsizeNumber);
-const blob = varBytes(bigsizeNumber);
-const text: Codec<string> = map(
-  blob,
-  (value) => new TextDecoder().decode(value),
-  (value) => new TextEncoder().encode(value),
-);
 /** A transaction amid other fields: its length first. */
 const tx: Codec<Tx> = txCodec;
-
-/** One of the names, by its place in the list, which is part of the format. */
-function oneOf<const T extends string>(...names: readonly T[]): Codec<T> {
-  return map(
-    u8,
-    (index) => {
-      const name = names[index];
-      if (name === undefined) throw new CodecError(`no name ${index}`);
-      return name;
-    },
-    (name) => names.indexOf(name),
-  );
-}
 
 const closeKind: Codec<CloseKind> = oneOf('cooperative', 'local_force', 'remote_force', 'revoked', 'data_loss', 'never_funded');
 const direction: Codec<HtlcDirection> = oneOf('offered', 'received');

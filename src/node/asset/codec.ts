@@ -3,7 +3,7 @@ import { genesisCodec } from '../../asset/genesis.ts';
 import { metaRevealCodec } from '../../asset/proof/meta.ts';
 import { outPointOf, proofCodec } from '../../asset/proof/proof.ts';
 import { txMerkleProofCodec } from '../../asset/proof/tx-merkle.ts';
-import { type Bytes, tryText, utf8 } from '../../base/bytes.ts';
+import type { Bytes } from '../../base/bytes.ts';
 import type { TxId } from '../../base/ids.ts';
 import type { Height, Sat, UnixTime } from '../../base/units.ts';
 import { blockHeaderCodec } from '../../bitcoin/block.ts';
@@ -22,27 +22,17 @@ import {
   u32,
   u64,
   union,
-  varBytes,
 } from '../../codec/codec.ts';
 import { CodecError } from '../../codec/reader.ts';
+import { blob, oneOf, text, versioned } from '../../codec/stored.ts';
 import type { Anchor, AnchorKind, AssetAddress, AssetGroup, Holding, KnownAsset, Seedling, SeedlingGroup } from './types.ts';
 
 // What is stored of assets. Every version that was ever written is read; numbers of choices are part of the format.
 
-const blob: Codec<Bytes> = varBytes(bigsizeNumber);
 const key: Codec<Bytes> = bytes(32);
 const id: Codec<TxId> = bytes<TxId>(32);
 const time = u32 as Codec<number> as Codec<UnixTime>;
 const height = u32 as Codec<number> as Codec<Height>;
-const text: Codec<string> = map(
-  blob,
-  (value) => {
-    const decoded = tryText(value);
-    if (decoded === null) throw new CodecError('not UTF-8');
-    return decoded;
-  },
-  utf8,
-);
 
 /** A codec that reads up to the end of its record, with its length in front. */
 function sized<T>(inner: Codec<T>): Codec<T> {
@@ -56,22 +46,6 @@ function sized<T>(inner: Codec<T>): Codec<T> {
   };
 }
 
-/** The forms of a record, oldest first: all are read, the newest is written. A blob begins with the number of its form, from 1. */
-function versioned<T>(...forms: readonly [Codec<T>, ...Codec<T>[]]): Codec<T> {
-  return {
-    write(to, value) {
-      to.u8(forms.length);
-      (forms.at(-1) as Codec<T>).write(to, value);
-    },
-    read(from) {
-      const version = from.u8();
-      const form = forms[version - 1];
-      if (form === undefined) throw new CodecError(`assets of version ${version}`);
-      return form.read(from);
-    },
-  };
-}
-
 const meta = nullable(sized(metaRevealCodec));
 const group: Codec<SeedlingGroup> = union('kind', {
   none: [0, struct({})],
@@ -81,16 +55,7 @@ const group: Codec<SeedlingGroup> = union('kind', {
 const seedling: Codec<Seedling> = struct({ tag: blob, type: u8, amount: u64, assetVersion: u8, meta, group });
 export const seedlingsCodec: Codec<readonly Seedling[]> = versioned(list(bigsizeNumber, seedling));
 
-const KINDS: readonly AnchorKind[] = ['mint', 'send', 'burn', 'receive'];
-const kind: Codec<AnchorKind> = map(
-  u8,
-  (number) => {
-    const value = KINDS[number];
-    if (value === undefined) throw new CodecError(`no kind ${number}`);
-    return value;
-  },
-  (value) => KINDS.indexOf(value),
-);
+const kind: Codec<AnchorKind> = oneOf('mint', 'send', 'burn', 'receive');
 
 export const anchorCodec: Codec<Anchor> = versioned(
   struct({

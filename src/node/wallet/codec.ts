@@ -3,23 +3,12 @@ import type { TxId } from '../../base/ids.ts';
 import { type Height, type Sat, sat, type UnixTime } from '../../base/units.ts';
 import { outPointCodec, txCodec, txOutputCodec } from '../../bitcoin/tx.ts';
 import type { TxLabel } from '../../bolt/channel/types.ts';
-import { bigsizeNumber, bool, bytes, type Codec, list, map, nullable, struct, u8, u32, u64 } from '../../codec/codec.ts';
+import { bigsizeNumber, bool, bytes, type Codec, list, map, nullable, struct, u32, u64 } from '../../codec/codec.ts';
 import { CodecError } from '../../codec/reader.ts';
+import { oneOf } from '../../codec/stored.ts';
 import { type ChainCursor, type ChainCursors, type Coin, type KeyPath, outPointKey, type WalletDurable, type WalletTx } from './types.ts';
 
-// Version 1 of the stored wallet. Numbers in `choice` are part of the format.
-
-function choice<T extends string>(values: readonly T[]): Codec<T> {
-  return map(
-    u8,
-    (number) => {
-      const value = values[number];
-      if (value === undefined) throw new CodecError(`no choice ${number}`);
-      return value;
-    },
-    (value) => values.indexOf(value),
-  );
-}
+// Version 1 of the stored wallet. The order in `oneOf` are part of the format.
 
 const amount: Codec<Sat> = map(u64, sat, (value) => value);
 const heightCodec: Codec<Height> = u32 as Codec<number> as Codec<Height>;
@@ -33,8 +22,8 @@ const cursors: Codec<ChainCursors> = struct({
   p2wpkh: struct({ receive: cursor, change: cursor }),
 });
 const path: Codec<KeyPath> = struct({
-  account: choice(['p2tr', 'p2wpkh'] as const),
-  chain: choice(['receive', 'change'] as const),
+  account: oneOf('p2tr', 'p2wpkh'),
+  chain: oneOf('receive', 'change'),
   index: u32,
 });
 const coin: Codec<Coin> = struct({
@@ -53,7 +42,7 @@ const entry: Codec<WalletTx> = struct({
   received: amount,
   spent: amount,
   fee: nullable(amount),
-  label: nullable(choice(LABELS)),
+  label: nullable(oneOf(...LABELS)),
   replaces: nullable(id),
 });
 const version1 = struct({ cursors, coins: list(bigsizeNumber, coin), txs: list(bigsizeNumber, entry) });
