@@ -68,7 +68,7 @@ export function acceptChannel(request: AcceptRequest, env: Env): Result<ChannelS
   };
   const channel: Channel = {
     durable: { params, phase, frozen: null },
-    session: { ...NEW_SESSION, link: 'established', features: request.features, height: env.height },
+    session: { ...NEW_SESSION, link: 'established', features: request.features, height: env.height, openingSince: env.now },
   };
   const accept: Message = {
     name: 'accept_channel',

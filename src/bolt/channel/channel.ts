@@ -310,6 +310,18 @@ const ANCHOR_FEERATE: FeeratePerKw = feeratePerKw(2500);
 /** So long a peer may take to answer in the negotiation of a closing transaction. */
 const CLOSING_PATIENCE_SECONDS = 600;
 
+/** So long an opening may take. Others hold theirs as long, and it is time enough to sign a funding transaction by hand. */
+const OPENING_PATIENCE_SECONDS = 600;
+
+/** What becomes of an opening that does not end; null where it may go on. Nothing is at stake yet: ours is not published. */
+function openingTimeout(channel: Channel, opening: Opening, env: Env): ChannelStep | null {
+  const { link, openingSince } = channel.session;
+  if (link === 'disconnected')
+    return failOpening(channel, opening, 'the connection was lost', { tellPeer: false, code: 'PEER_UNREACHABLE' });
+  if (openingSince === null || env.now - openingSince <= OPENING_PATIENCE_SECONDS) return null;
+  return failOpening(channel, opening, 'the opening took too long', { tellPeer: true, code: 'PEER_UNREACHABLE' });
+}
+
 /** What becomes of a closing that the peer lets lie; null where it does not. */
 function closingTimeout(channel: Channel, active: Active, env: Env): ChannelStep | null {
   const { negotiation, link, features } = channel.session;
@@ -324,8 +336,7 @@ function closingTimeout(channel: Channel, active: Active, env: Env): ChannelStep
 /** As funder, keeps the feerate near the estimate. */
 function tick(channel: Channel, env: Env): ChannelStep {
   const { phase, params } = channel.durable;
-  if (phase.kind === 'opening' && channel.session.link === 'disconnected')
-    return failOpening(channel, phase, 'the connection was lost', { tellPeer: false, code: 'PEER_UNREACHABLE' });
+  if (phase.kind === 'opening') return openingTimeout(channel, phase, env) ?? stepTo(channel);
   if (phase.kind !== 'active') return stepTo(channel);
   const mute = closingTimeout(channel, phase, env);
   if (mute !== null) return mute;

@@ -76,7 +76,11 @@ export function openChannel(request: OpenRequest, env: Env): Result<ChannelStep,
   const { fundingFeerate, commitmentFeerate: feerate } = request;
   const channel: Channel = {
     durable: { params, phase: { kind: 'opening', stage: 'wait_accept', feerate, fundingFeerate }, frozen: null },
-    session: { ...NEW_SESSION, link: 'established', features: request.features, height: env.height, openCommand: request.id },
+    session: {
+      ...NEW_SESSION,
+      ...{ link: 'established', features: request.features, height: env.height },
+      ...{ openCommand: request.id, openingSince: env.now },
+    },
   };
   return ok(stepTo(channel, [send(openMessage(request, params, env))]));
 }

@@ -210,6 +210,8 @@ export interface Session {
   /** The last block seen. */
   readonly height: Height;
   readonly openCommand: CommandId | null;
+  /** When the opening began; null once this connection is another than its. */
+  readonly openingSince: UnixTime | null;
   readonly announcementSent: boolean;
   readonly shutdownSent: boolean;
   readonly shutdownReceived: boolean;
@@ -239,6 +241,7 @@ export const NEW_SESSION: Session = {
   features: EMPTY,
   height: height(0),
   openCommand: null,
+  openingSince: null,
   announcementSent: false,
   shutdownSent: false,
   shutdownReceived: false,
