@@ -6,6 +6,6 @@ export default operationCommand({
   operation: 'proof.import',
   summary: 'verify a proof file and take it in: what the asset is, and the asset where it is ours',
   args: { file: arg.text('the proof file, or - for hexadecimal on stdin', { completes: 'files' }) },
-  params: async ({ args }) => ({ proof: await (await import('../../src/app/asset/proof-file.ts')).readProof(args.file) }),
+  params: async ({ args }) => (await import('../../src/app/asset/proof-file.ts')).givenProof(args.file),
   view: importedView,
 });

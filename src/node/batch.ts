@@ -32,6 +32,8 @@ export type Row =
   | { readonly table: 'forward'; readonly key: Bytes; readonly blob: Bytes | null }
   | { readonly table: 'peer'; readonly key: NodeId; readonly blob: Bytes | null }
   | { readonly table: AssetTable; readonly key: Bytes; readonly blob: Bytes | null }
+  /** A transition of an asset before it came to us; never changed, and read one at a time. */
+  | { readonly table: 'asset_history'; readonly key: Bytes; readonly blob: Bytes }
   | { readonly table: 'meta'; readonly key: Bytes; readonly blob: Bytes };
 
 /** History, appended and never rewritten. `subject` is the channel concerned, or empty. */

@@ -7,7 +7,7 @@ import { channelCodec } from '../bolt/channel/codec.ts';
 import type { Channel, KeyManager } from '../bolt/channel/types.ts';
 import { view } from '../bolt/channel/view.ts';
 import { type Codec, type DecodeFailure, decodeWith, encodeWith } from '../codec/codec.ts';
-import { assetRows, loadAssets } from './asset/persist.ts';
+import { assetRows, loadAssets, restAssets } from './asset/persist.ts';
 import type { Batch, HistoryRow, Row, StoredState } from './batch.ts';
 import { cursorCodec, extrasCodec, invoiceCodec, numberCodec, paymentCodec, peerCodec } from './codec.ts';
 import { forwardCodec, historyRow } from './facts.ts';
@@ -104,8 +104,9 @@ export function prune(state: NodeState, since?: NodeState): NodeState {
       channels = channels.delete(key);
       extras = extras.delete(key);
     }
-  const same = payments === state.payments && invoices === state.invoices && channels === state.channels;
-  return same ? state : { ...state, payments, invoices, channels, extras };
+  const assets = since === undefined ? state.assets : restAssets(state.assets, since.assets);
+  const same = payments === state.payments && invoices === state.invoices && channels === state.channels && assets === state.assets;
+  return same ? state : { ...state, payments, invoices, channels, extras, assets };
 }
 
 export interface LoadOptions {

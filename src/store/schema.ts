@@ -33,4 +33,7 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE asset_group (key BLOB PRIMARY KEY, blob BLOB NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE asset_address (key BLOB PRIMARY KEY, blob BLOB NOT NULL) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE asset_history (key BLOB PRIMARY KEY, blob BLOB NOT NULL) STRICT;
+  `,
 ];

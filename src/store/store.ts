@@ -36,6 +36,8 @@ export interface Store {
   invoices(query: ListQuery): readonly Bytes[];
   closedChannels(): readonly Bytes[];
   history(subject: Bytes, what?: string): readonly HistoryRow[];
+  /** A transition of an asset before it came to us. */
+  assetHistory(link: Bytes): Bytes | null;
   /** As read back from the engine: what the benches print. */
   synchronous(): string;
   close(): void;
@@ -236,6 +238,9 @@ class SqliteStore implements Store {
     const sql = 'SELECT subject, at, what, blob FROM history WHERE subject = ? AND (? IS NULL OR what = ?) ORDER BY id';
     const rows = this.#sql(sql).all(subject, what ?? null, what ?? null) as { subject: Buffer; at: bigint; what: string; blob: Buffer }[];
     return rows.map((r) => ({ subject: plain(r.subject), at: Number(r.at) as HistoryRow['at'], what: r.what, blob: plain(r.blob) }));
+  }
+  assetHistory(link: Bytes): Bytes | null {
+    return this.#blob('SELECT blob FROM asset_history WHERE key = ?', link);
   }
   synchronous(): string {
     return ['OFF', 'NORMAL', 'FULL', 'EXTRA'][Number(this.#database.pragma('synchronous', { simple: true }))] ?? 'unknown';

@@ -4,7 +4,7 @@ import { bytesSource, readFile, writeFile } from '../../src/asset/proof/file.ts'
 import { decodeProof, encodeProof, type Proof } from '../../src/asset/proof/proof.ts';
 import type { OutputCommitmentProof, StxoProof, TaprootProof } from '../../src/asset/proof/taproot-proof.ts';
 import { type ProofFailure, type VerifyEnv, verifyIntegrity, verifyProof } from '../../src/asset/proof/verify.ts';
-import { chainFactsOfFile, type FileEnv, verifyFile } from '../../src/asset/proof/verify-file.ts';
+import { type FileEnv, proofsOfFile, verifyFile } from '../../src/asset/proof/verify-file.ts';
 import { equal, toHex } from '../../src/base/bytes.ts';
 import { blockHash } from '../../src/bitcoin/block.ts';
 import { checkScripts } from '../../src/io/regtest/scripts.ts';
@@ -40,7 +40,7 @@ test('proof-file.hex: the 3 transitions of the file are valid', () => {
   const last = decoded(PROOFS.at(-1) as Uint8Array);
   expect(result.value.asset).toEqual(last.asset);
   expect(result.value.blockHeight).toBe(last.blockHeight);
-  expect([...chainFactsOfFile(bytesSource(FILE))].map(({ height }) => height)).toEqual(PROOFS.map((p) => decoded(p).blockHeight));
+  expect([...proofsOfFile(bytesSource(FILE))].map(({ blockHeight }) => blockHeight)).toEqual(PROOFS.map((p) => decoded(p).blockHeight));
 });
 
 test('ownership-proof.hex: 1 ownership proof is valid, not for a challenge that it does not answer', () => {

@@ -1,4 +1,4 @@
-import { assetId, assetName } from '../../asset/genesis.ts';
+import { assetName } from '../../asset/genesis.ts';
 import { toHex } from '../../base/bytes.ts';
 import { holdingState } from '../../node/asset/select.ts';
 import type { AssetState } from '../../node/asset/types.ts';
@@ -18,8 +18,8 @@ export const assetBalance = defineOperation({
   }),
   async run({ runtime }) {
     const { assets } = runtime.state;
-    const byAsset = sumsBy(assets, (holding) => toHex(assetId(holding.proof.asset.genesis)));
-    const byGroup = sumsBy(assets, ({ proof }) => (proof.asset.groupKey === null ? null : toHex(proof.asset.groupKey)));
+    const byAsset = sumsBy(assets, (holding) => toHex(holding.facts.assetId));
+    const byGroup = sumsBy(assets, ({ facts }) => (facts.groupKey === null ? null : toHex(facts.groupKey)));
     return {
       assets: [...byAsset].map(([id, { sum, holding }]) => {
         const { genesis, groupKey } = holding.proof.asset;
@@ -45,7 +45,7 @@ function sumsBy(state: AssetState, keyOf: (holding: Held) => string | null): Map
     const key = keyOf(holding);
     if (key === null || (is !== 'confirmed' && is !== 'pending' && is !== 'leased')) continue;
     const entry = found.get(key) ?? { sum: { confirmed: 0n, pending: 0n, leased: 0n }, holding };
-    entry.sum[is] += holding.proof.asset.amount;
+    entry.sum[is] += holding.facts.amount;
     found.set(key, entry);
   }
   return found;

@@ -1,4 +1,4 @@
-import { assetId } from '../../asset/genesis.ts';
+import { bytesSource } from '../../asset/proof/file.ts';
 import { must } from '../../base/assert.ts';
 import { equal } from '../../base/bytes.ts';
 import { fileOf } from '../../node/asset/files.ts';
@@ -23,16 +23,16 @@ export const assetVerify = defineOperation({
     const chain = must(runtime.chain ?? undefined, 'the operation needs the chain');
     const verified = [];
     for (const holding of assets.holdings.values()) {
-      if (!isHeld(assets, holding) || (id !== null && !equal(assetId(holding.proof.asset.genesis), id))) continue;
+      if (!isHeld(assets, holding) || (id !== null && !equal(holding.facts.assetId, id))) continue;
       progress(`verifying ${verified.length + 1}`);
       verified.push({ holding: holdingJson(assets, holding), ...(await verdict(holding)) });
     }
     return { valid: verified.every(({ valid }) => valid), assets: verified };
 
     async function verdict(holding: Parameters<typeof fileOf>[1]): Promise<{ readonly valid: boolean; readonly problem: string | null }> {
-      const file = fileOf(assets, holding);
+      const file = fileOf(assets, holding, (link) => runtime.store.assetHistory(link));
       if (!file.ok) return { valid: false, problem: file.failure.message };
-      const checked = await checkFile(file.value, { chain, isKnownGroup: (key) => assets.groups.has(key) });
+      const checked = await checkFile(bytesSource(file.value), { chain, isKnownGroup: (key) => assets.groups.has(key) });
       if (!checked.ok) return { valid: false, problem: checked.failure.message };
       const output = await chain.output(checked.value.snapshot.outPoint);
       if (!output.ok) throw chainError(output.failure);

@@ -1,5 +1,3 @@
-import { assetId } from '../../asset/genesis.ts';
-import { outPointOf } from '../../asset/proof/proof.ts';
 import { equal, toHex } from '../../base/bytes.ts';
 import { formatOutPoint, formatTxId } from '../../bitcoin/tx.ts';
 import { fileOf } from '../../node/asset/files.ts';
@@ -20,13 +18,13 @@ export const proofExport = defineOperation({
   async run({ runtime }, { asset, outpoint, script_key: scriptKey }) {
     const { assets } = runtime.state;
     const found = candidates(assets, asset)
-      .filter(({ proof }) => outpoint === undefined || isAt(proof, outpoint))
+      .filter(({ facts }) => outpoint === undefined || isAt(facts, outpoint))
       .filter(({ proof }) => scriptKey === undefined || toHex(proof.asset.scriptKey) === scriptKey);
     const held = found.filter((holding) => holdingState(assets, holding) === 'confirmed');
     const [holding, second] = held.length > 0 ? held : found;
     if (holding === undefined) throw notFound(`there is no proof for ${asset}`, '`lnkit asset list --all` shows what there is');
     if (second !== undefined) throw usage(`${found.length} holdings fit`, 'name one by --outpoint and --script-key');
-    const file = fileOf(assets, holding);
+    const file = fileOf(assets, holding, (link) => runtime.store.assetHistory(link));
     if (!file.ok) throw refusal(file.failure);
     return { holding: holdingJson(assets, holding), proof: toHex(file.value), bytes: file.value.length };
   },
@@ -36,12 +34,9 @@ function candidates(state: AssetState, given: string): readonly Holding[] {
   const delivery = [...state.anchors.values()].flatMap(({ deliveries }) => deliveries.filter(({ address }) => address === given));
   if (delivery.length > 0) return delivery.flatMap(({ key }) => state.holdings.get(key) ?? []);
   const { id } = assetOf(state, given);
-  return [...state.holdings.values()].filter(
-    (holding) => equal(assetId(holding.proof.asset.genesis), id) && holdingState(state, holding) !== 'tombstone',
-  );
+  return [...state.holdings.values()].filter((holding) => equal(holding.facts.assetId, id) && holdingState(state, holding) !== 'tombstone');
 }
 
-function isAt(proof: Holding['proof'], given: string): boolean {
-  const place = outPointOf(proof);
-  return formatOutPoint(place) === given || formatTxId(place.txid) === given;
+function isAt({ outPoint }: Holding['facts'], given: string): boolean {
+  return formatOutPoint(outPoint) === given || formatTxId(outPoint.txid) === given;
 }

@@ -1,19 +1,19 @@
 import { must } from '../../base/assert.ts';
-import { asFile, checkFile, proofError } from '../asset/check.ts';
+import { checkFile, proofError } from '../asset/check.ts';
+import { proofParams, withProof } from '../asset/proof-file.ts';
 import { defineOperation } from '../define.ts';
-import { bytesOf } from '../forms/asset.ts';
 import { provedJson, provedSchema } from '../forms/asset-proof.ts';
-import { flag, hex, object, withProperties } from '../schema.ts';
+import { flag, withProperties } from '../schema.ts';
 
 export const proofVerify = defineOperation({
   name: 'proof.verify',
   needs: 'chain',
-  params: object({ proof: hex(undefined, { description: 'a proof file, or the proof of a minting' }) }),
+  params: proofParams,
   result: withProperties(provedSchema, { valid: flag() }),
-  async run({ runtime }, { proof }) {
+  async run({ runtime, signal }, given) {
     const { groups } = runtime.state.assets;
     const chain = must(runtime.chain ?? undefined, 'the operation needs the chain');
-    const checked = await checkFile(asFile(bytesOf(proof)), { chain, isKnownGroup: (key) => groups.has(key) });
+    const checked = await withProof(given, (source) => checkFile(source, { chain, isKnownGroup: (key) => groups.has(key), signal }));
     if (!checked.ok) throw proofError(checked.failure);
     return { valid: true, ...provedJson(checked.value) };
   },

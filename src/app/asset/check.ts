@@ -1,9 +1,11 @@
-import { bytesSource, readFile, writeFile } from '../../asset/proof/file.ts';
-import { decodeProof, isProof, type Proof } from '../../asset/proof/proof.ts';
+import { splitOf, witnessesOf } from '../../asset/asset.ts';
+import { ZERO32 } from '../../asset/genesis.ts';
+import { type ByteSource, hashProof } from '../../asset/proof/file.ts';
+import type { Proof } from '../../asset/proof/proof.ts';
 import type { AssetSnapshot, ProofFailure } from '../../asset/proof/verify.ts';
-import { chainFactsOfFile, verifyFile } from '../../asset/proof/verify-file.ts';
-import type { ChainTimes } from '../../asset/vm/lock-time.ts';
-import { type Bytes, equal, toHex } from '../../base/bytes.ts';
+import { nestedProofs, verifySteps } from '../../asset/proof/verify-file.ts';
+import { type ChainTimes, usesLockTime } from '../../asset/vm/lock-time.ts';
+import { type Bytes, toHex } from '../../base/bytes.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
 import { height } from '../../base/units.ts';
 import { type BlockHeader, blockHash } from '../../bitcoin/block.ts';
@@ -17,66 +19,109 @@ import { chainError } from '../node/chain-driver.ts';
 const MEDIAN_SPAN = 11;
 
 export interface CheckedFile {
-  readonly transitions: readonly Bytes[];
-  readonly proofs: readonly Proof[];
+  readonly transitions: number;
+  /** The hash at the end of the file, which says all that is in it. */
+  readonly hash: Bytes;
   readonly snapshot: AssetSnapshot;
 }
 
-/** A proof file as it came: a file, or the one proof of a minting alone. Throws MALFORMED. */
-export function asFile(bytes: Bytes): Bytes {
-  return isProof(bytes) ? writeFile([bytes]) : bytes;
-}
+/** After so long the loop turns, so that a daemon does its other work while it verifies a long file. */
+const TURN_MS = 20;
+/** Questions to the chain that wait at once. */
+const IN_FLIGHT = 8;
 
 /**
- * Verifies a proof file wholly: every transition, its signatures, and that the chain of this node holds it. What a proof does wrong comes back;
- * throws AppError where the chain cannot be asked.
+ * Verifies a proof file wholly: every transition, its signatures, and that the chain of this node holds it. One transition is in memory at a
+ * time. What a proof does wrong comes back; throws AppError where the chain cannot be asked.
  */
 export async function checkFile(
-  bytes: Bytes,
-  part: { readonly chain: ChainSource; readonly isKnownGroup: (groupKey: Bytes) => boolean },
+  source: ByteSource,
+  part: { readonly chain: ChainSource; readonly isKnownGroup: (groupKey: Bytes) => boolean; readonly signal?: AbortSignal },
 ): Promise<Result<CheckedFile, ProofFailure>> {
-  const read = readFile(bytes);
-  if (!read.ok) return read;
-  const proofs: Proof[] = [];
-  for (const raw of read.value) {
-    const proof = decodeProof(raw);
-    if (!proof.ok) return proof;
-    proofs.push(proof.value);
+  const facts = new ChainFacts(part.chain);
+  const { isKnownGroup } = part;
+  const steps = verifySteps(source, { interpreter: checkScripts, chain: facts.times, isInChain: facts.claim, isKnownGroup });
+  let [transitions, hash, turned] = [0, ZERO32, performance.now()];
+  for (;;) {
+    const { value, done } = steps.next();
+    if (done === true) {
+      if (!value.ok) return value;
+      const other = await facts.firstFalseClaim();
+      return other === null ? ok({ transitions, hash, snapshot: value.value }) : fail(other);
+    }
+    await facts.lookUp(value.proof);
+    // A file of another network is refused by its first block, before any work is spent on it.
+    if (transitions === 0) {
+      const foreign = await facts.falseClaim(value.proof.blockHeader, value.proof.blockHeight);
+      if (foreign !== null) return fail(foreign);
+    }
+    hash = hashProof(hash, value.raw);
+    transitions += 1;
+    if (performance.now() - turned < TURN_MS) continue;
+    await new Promise(setImmediate);
+    part.signal?.throwIfAborted();
+    turned = performance.now();
   }
-  const chain = await chainFacts(bytes, proofs, part.chain);
-  const verified = verifyFile(bytesSource(bytes), {
-    interpreter: checkScripts,
-    chain: chain.times,
-    isInChain: chain.isInChain,
-    isKnownGroup: part.isKnownGroup,
-  });
-  if (!verified.ok) return fail(verified.failure);
-  return ok({ transitions: read.value, proofs, snapshot: verified.value });
 }
 
-interface ChainFacts {
-  readonly isInChain: (header: BlockHeader, height: number) => boolean;
-  readonly times: ChainTimes;
-}
+/** What the verification asks of the chain: blocks are noted as the proofs claim them and looked up together at the end, times beforehand. */
+class ChainFacts {
+  readonly #source: ChainSource;
+  readonly #claims = new Map<number, string>();
+  readonly #heights = new Map<string, number>();
+  readonly #medians = new Map<number, number>();
 
-/** Looks up what the verification will ask. */
-async function chainFacts(file: Bytes, proofs: readonly Proof[], source: ChainSource): Promise<ChainFacts> {
-  const hashes = new Map<number, string>();
-  for (const fact of chainFactsOfFile(bytesSource(file))) {
-    if (hashes.has(fact.height)) continue;
-    const hash = await source.blockHash(height(fact.height));
-    if (!hash.ok) throw chainError(hash.failure);
-    hashes.set(fact.height, hash.value === null ? '' : toHex(hash.value));
+  constructor(source: ChainSource) {
+    this.#source = source;
   }
-  const heights = new Map(proofs.map((proof) => [toHex(txId(proof.anchorTx)), proof.blockHeight]));
-  const medians = new Map<number, number>();
-  for (const { asset, blockHeight } of proofs)
-    if (asset.lockTime > 0n || asset.relativeLockTime > 0n)
-      for (const at of [blockHeight, ...heights.values()]) if (!medians.has(at)) medians.set(at, await medianTime(source, at));
-  return {
-    isInChain: (header, at) => hashes.get(at) === toHex(blockHash(header)),
-    times: { txHeight: (id) => heights.get(toHex(id)) ?? null, medianTime: (at) => medians.get(at) ?? null },
+
+  /** False where another block was claimed at this height. */
+  readonly claim = (header: BlockHeader, at: number): boolean => {
+    const hash = toHex(blockHash(header));
+    const before = this.#claims.get(at);
+    if (before === undefined) this.#claims.set(at, hash);
+    return before === undefined || before === hash;
   };
+  readonly times: ChainTimes = {
+    txHeight: (id) => this.#heights.get(toHex(id)) ?? null,
+    medianTime: (at) => this.#medians.get(at) ?? null,
+  };
+
+  async lookUp(newest: Proof): Promise<void> {
+    for (const proof of nestedProofs(newest)) {
+      this.#heights.set(toHex(txId(proof.anchorTx)), proof.blockHeight);
+      for (const at of this.#timesFor(proof)) if (!this.#medians.has(at)) this.#medians.set(at, await medianTime(this.#source, at));
+    }
+  }
+
+  /** BIP 68: seconds count from the median time of the block before the input's. */
+  #timesFor({ asset, blockHeight }: Proof): readonly number[] {
+    const locked = splitOf(asset)?.rootAsset ?? asset;
+    if (!usesLockTime(asset) && !usesLockTime(locked)) return [];
+    const inputs = witnessesOf(asset).flatMap(({ prevId }) => (prevId === null ? [] : (this.times.txHeight(prevId.outPoint.txid) ?? [])));
+    return [blockHeight, ...inputs.map((at) => Math.max(0, at - 1))];
+  }
+
+  async falseClaim(header: BlockHeader, at: number): Promise<ProofFailure | null> {
+    return this.#isFalse(at, toHex(blockHash(header)));
+  }
+
+  async firstFalseClaim(): Promise<ProofFailure | null> {
+    const claims = this.#claims.entries();
+    let found: ProofFailure | null = null;
+    const ask = async (): Promise<void> => {
+      for (const [at, hash] of claims) found ??= await this.#isFalse(at, hash);
+    };
+    await Promise.all(Array.from({ length: IN_FLIGHT }, ask));
+    return found;
+  }
+
+  async #isFalse(at: number, claimed: string): Promise<ProofFailure | null> {
+    const hash = await this.#source.blockHash(height(at));
+    if (!hash.ok) throw chainError(hash.failure);
+    if (hash.value !== null && toHex(hash.value) === claimed) return null;
+    return { code: 'NOT_IN_CHAIN', message: `the chain has another block at ${at}` };
+  }
 }
 
 async function medianTime(source: ChainSource, at: number): Promise<number> {
@@ -108,5 +153,3 @@ function hintOf({ code }: ProofFailure): { readonly hint?: string } {
   if (code === 'NOT_IN_CHAIN') return { hint: 'it is of another network, or its block was reorganised away: ask for a new one' };
   return code === 'GROUP_KEY_UNKNOWN' ? { hint: "import the proof of the group's first asset first" } : {};
 }
-
-export const sameHash = (a: Bytes, b: Bytes): boolean => equal(a, b);

@@ -37,7 +37,7 @@ export function provedJson({ snapshot, transitions }: CheckedFile): ProvedJson {
     outpoint: formatOutPoint(outPoint),
     block_height: blockHeight,
     block_hash: formatBlockHash(blockHash),
-    transitions: transitions.length,
+    transitions,
     burnt: isBurn(asset),
     tombstone: isTombstone(asset),
   };

@@ -1,6 +1,5 @@
-import { ASSET_TYPE, assetId, assetName } from '../../asset/genesis.ts';
+import { ASSET_TYPE, assetName } from '../../asset/genesis.ts';
 import { decimalDisplayOf } from '../../asset/proof/meta.ts';
-import { outPointOf } from '../../asset/proof/proof.ts';
 import { type Bytes, fromHex, toHex, tryHex } from '../../base/bytes.ts';
 import { formatOutPoint, formatTxId } from '../../bitcoin/tx.ts';
 import type { AnchorCost } from '../../node/asset/commands.ts';
@@ -35,7 +34,7 @@ export type HoldingJson = TypeOf<typeof holdingSchema>;
 
 export function holdingJson(state: AssetState, holding: Holding): HoldingJson {
   const { asset } = holding.proof;
-  const id = assetId(asset.genesis);
+  const { assetId: id, outPoint } = holding.facts;
   const meta = state.known.get(id)?.meta ?? null;
   return {
     asset_id: toHex(id),
@@ -46,7 +45,7 @@ export function holdingJson(state: AssetState, holding: Holding): HoldingJson {
     decimal_display: meta === null ? null : decimalDisplayOf(meta),
     asset_version: asset.version,
     script_key: toHex(asset.scriptKey),
-    outpoint: formatOutPoint(outPointOf(holding.proof)),
+    outpoint: formatOutPoint(outPoint),
     height: anchorOf(state, holding).block?.height ?? null,
     state: holdingState(state, holding),
   };
@@ -90,7 +89,7 @@ export const anchorSchema = object({
 
 export function anchorJson(state: AssetState, anchor: Anchor): TypeOf<typeof anchorSchema> {
   const txid = toHex(anchor.txid);
-  const here = [...state.holdings.values()].filter((holding) => toHex(outPointOf(holding.proof).txid) === txid);
+  const here = [...state.holdings.values()].filter((holding) => toHex(holding.facts.outPoint.txid) === txid);
   return {
     txid: formatTxId(anchor.txid),
     kind: anchor.kind,
@@ -101,7 +100,7 @@ export function anchorJson(state: AssetState, anchor: Anchor): TypeOf<typeof anc
     deliveries: anchor.deliveries.map(({ key, address, courier, deliveredAt }) => ({
       address,
       courier,
-      amount: `${state.holdings.get(key)?.proof.asset.amount ?? 0n}`,
+      amount: `${state.holdings.get(key)?.facts.amount ?? 0n}`,
       delivered_at: deliveredAt,
     })),
   };

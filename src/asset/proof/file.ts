@@ -101,7 +101,8 @@ export function writeFile(proofs: readonly Bytes[]): Bytes {
 
 export const isProofFile = (blob: Bytes): boolean => equal(blob.subarray(0, 4), FILE_MAGIC);
 
-const hashProof = (previous: Bytes, proof: Bytes): Bytes => sha256(concat(previous, proof));
+/** The hash that a file has after `proof`, given the one that it has before. */
+export const hashProof = (previous: Bytes, proof: Bytes): Bytes => sha256(concat(previous, proof));
 
 function lengthAt(source: ByteSource, at: number): Result<{ readonly value: number; readonly width: number }, Failure> {
   return within(() => {

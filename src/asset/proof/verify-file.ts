@@ -1,6 +1,5 @@
 import { type Bytes, toHex } from '../../base/bytes.ts';
 import { ok, type Result } from '../../base/result.ts';
-import type { BlockHeader } from '../../bitcoin/block.ts';
 import { refuse } from '../failure.ts';
 import { type ByteSource, bytesSource, openFile } from './file.ts';
 import { decodeProof, type Proof } from './proof.ts';
@@ -19,19 +18,37 @@ const MAX_DEPTH = 64;
  * takes the memory of its largest proof.
  */
 export function verifyFile(source: ByteSource, env: FileEnv): Result<AssetSnapshot, ProofFailure> {
+  return toTheEnd(verifySteps(source, env));
+}
+
+/** A transition that is verified next. */
+export interface FileStep {
+  readonly raw: Bytes;
+  readonly proof: Proof;
+}
+
+/** The same one transition at a time: each is shown before it is verified, so that what it needs of the chain can be looked up meanwhile. */
+export function verifySteps(source: ByteSource, env: FileEnv): Generator<FileStep, Result<AssetSnapshot, ProofFailure>> {
   return verifyAt(source, env, 0);
 }
 
-function verifyAt(source: ByteSource, env: FileEnv, depth: number): Result<AssetSnapshot, ProofFailure> {
+function toTheEnd(steps: ReturnType<typeof verifySteps>): Result<AssetSnapshot, ProofFailure> {
+  for (;;) {
+    const { value, done } = steps.next();
+    if (done === true) return value;
+  }
+}
+
+function* verifyAt(source: ByteSource, env: FileEnv, depth: number): Generator<FileStep, Result<AssetSnapshot, ProofFailure>> {
   if (depth > MAX_DEPTH) return refuse('TOO_DEEP', `proof files nest more than ${MAX_DEPTH} times`);
   const cursor = openFile(source);
   if (!cursor.ok) return cursor;
   // A group whose first asset this very file proves is known from there on.
   const groups = new Set<string>();
   const isKnownGroup = (key: Bytes): boolean => groups.has(toHex(key)) || env.isKnownGroup(key);
-  const verifyInput = (file: Bytes): ReturnType<typeof verifyAt> => {
+  const verifyInput = (file: Bytes): ReturnType<typeof toTheEnd> => {
     const { lastIsUnconfirmed: _, ...inner } = env;
-    return verifyAt(bytesSource(file), { ...inner, isKnownGroup }, depth + 1);
+    return toTheEnd(verifyAt(bytesSource(file), { ...inner, isKnownGroup }, depth + 1));
   };
   const common: VerifyEnv = { ...env, isKnownGroup, verifyInput };
   let snapshot: AssetSnapshot | null = null;
@@ -41,6 +58,7 @@ function verifyAt(source: ByteSource, env: FileEnv, depth: number): Result<Asset
     if (raw.value === null) return snapshot === null ? refuse('EMPTY', 'the proof file is empty') : ok(snapshot);
     const proof = decodeProof(raw.value);
     if (!proof.ok) return at(index, proof.failure);
+    yield { raw: raw.value, proof: proof.value };
     const isUnconfirmed = env.lastIsUnconfirmed === true && index === cursor.value.count - 1;
     const verified = verifyProof(proof.value, snapshot, isUnconfirmed ? { ...common, isInChain: null } : common);
     if (!verified.ok) return at(index, verified.failure);
@@ -53,20 +71,15 @@ function verifyAt(source: ByteSource, env: FileEnv, depth: number): Result<Asset
 const at = (index: number, failure: ProofFailure): ReturnType<typeof refuse<ProofFailure['code']>> =>
   refuse(failure.code, `transition ${index}: ${failure.message}`);
 
-export interface ChainFact {
-  readonly header: BlockHeader;
-  readonly height: number;
-}
-
-/** The headers that a proof needs looked up before it can be verified, those of its further inputs included. */
-export function* chainFactsOf(proof: Proof, depth = 0): IterableIterator<ChainFact> {
-  yield { header: proof.blockHeader, height: proof.blockHeight };
+/** A transition and all those in the files of its further inputs: what its verification will ask the chain about. */
+export function* nestedProofs(proof: Proof, depth = 0): IterableIterator<Proof> {
+  yield proof;
   if (depth >= MAX_DEPTH) return;
-  for (const file of proof.additionalInputs) yield* chainFactsOfFile(bytesSource(file), depth + 1);
+  for (const file of proof.additionalInputs) yield* proofsOfFile(bytesSource(file), depth + 1);
 }
 
 /** The same for a whole file; what does not decode is left for the verification to refuse. */
-export function* chainFactsOfFile(source: ByteSource, depth = 0): IterableIterator<ChainFact> {
+export function* proofsOfFile(source: ByteSource, depth = 0): IterableIterator<Proof> {
   const cursor = openFile(source);
   if (!cursor.ok) return;
   for (;;) {
@@ -74,6 +87,6 @@ export function* chainFactsOfFile(source: ByteSource, depth = 0): IterableIterat
     if (!raw.ok || raw.value === null) return;
     const proof = decodeProof(raw.value);
     if (!proof.ok) return;
-    yield* chainFactsOf(proof.value, depth);
+    yield* nestedProofs(proof.value, depth);
   }
 }

@@ -1,7 +1,6 @@
-import { prevIdHash, prevIdOf } from '../../asset/asset.ts';
 import { genesisCodec } from '../../asset/genesis.ts';
 import { metaRevealCodec } from '../../asset/proof/meta.ts';
-import { outPointOf, proofCodec } from '../../asset/proof/proof.ts';
+import { proofCodec } from '../../asset/proof/proof.ts';
 import { txMerkleProofCodec } from '../../asset/proof/tx-merkle.ts';
 import type { Bytes } from '../../base/bytes.ts';
 import type { TxId } from '../../base/ids.ts';
@@ -22,10 +21,12 @@ import {
   u32,
   u64,
   union,
+  type ValueOf,
 } from '../../codec/codec.ts';
 import { CodecError } from '../../codec/reader.ts';
 import { blob, oneOf, text, versioned } from '../../codec/stored.ts';
-import type { Anchor, AnchorKind, AssetAddress, AssetGroup, Holding, KnownAsset, Seedling, SeedlingGroup } from './types.ts';
+import { atRest, encodedProof, holdingOf, NO_BASE, restingOn } from './holding.ts';
+import type { Anchor, AnchorKind, AssetAddress, AssetFate, AssetGroup, Holding, KnownAsset, Seedling, SeedlingGroup } from './types.ts';
 
 // What is stored of assets. Every version that was ever written is read; numbers of choices are part of the format.
 
@@ -69,26 +70,48 @@ export const anchorCodec: Codec<Anchor> = versioned(
   }),
 );
 
-const holdingFields = {
+const ends = { scriptKeyIndex: nullable(u32), internalKeyIndex: nullable(u32), spentBy: nullable(id) };
+/** Versions 1 and 2 hold histories whole. */
+const inlined = {
   proof: sized(proofCodec),
   inputs: list(bigsizeNumber, key),
   base: struct({ before: list(bigsizeNumber, blob), additionalInputs: list(bigsizeNumber, blob) }),
-  scriptKeyIndex: nullable(u32),
-  internalKeyIndex: nullable(u32),
-  spentBy: nullable(id),
+  ...ends,
 };
-const keyOf = ({ proof }: Pick<Holding, 'proof'>): Bytes => prevIdHash(prevIdOf(proof.asset, outPointOf(proof)));
-const holding1: Codec<Holding> = map(
-  struct(holdingFields),
-  (read) => ({ ...read, key: keyOf(read), scriptKeyTweak: null }),
-  ({ key: _, scriptKeyTweak: __, ...stored }) => stored,
+const asHolding = ({ base, ...read }: ValueOf<typeof holding2>): Holding => ({
+  ...holdingOf(read.proof),
+  ...read,
+  base: { ...NO_BASE, ...base },
+});
+const holding1 = struct(inlined);
+const holding2 = struct({ ...inlined, scriptKeyTweak: nullable(key) });
+const FATES: readonly AssetFate[] = ['live', 'burnt', 'tombstone'];
+const holding3 = struct({
+  key,
+  facts: struct({ assetId: key, groupKey: nullable(bytes(33)), amount: u64, outPoint: outPointCodec, fate: oneOf(...FATES) }),
+  proof: blob,
+  inputs: list(bigsizeNumber, key),
+  base: struct({
+    head: nullable(key),
+    additionalHeads: list(bigsizeNumber, key),
+    before: list(bigsizeNumber, blob),
+    additionalInputs: list(bigsizeNumber, blob),
+  }),
+  ...ends,
+  scriptKeyTweak: nullable(key),
+});
+const never = (): never => {
+  throw new RangeError('records of old versions are only read');
+};
+export const holdingCodec: Codec<Holding> = versioned(
+  map(holding1, (read) => atRest(asHolding({ ...read, scriptKeyTweak: null })), never),
+  map(holding2, (read) => atRest(asHolding(read)), never),
+  map(
+    holding3,
+    ({ proof, ...read }) => restingOn(read, proof),
+    (holding) => ({ ...holding, proof: encodedProof(holding) }),
+  ),
 );
-const holding2: Codec<Holding> = map(
-  struct({ ...holdingFields, scriptKeyTweak: nullable(key) }),
-  (read) => ({ ...read, key: keyOf(read) }),
-  ({ key: _, ...stored }) => stored,
-);
-export const holdingCodec: Codec<Holding> = versioned(holding1, holding2);
 
 export const knownCodec: Codec<KnownAsset> = versioned(struct({ genesis: genesisCodec, meta, groupKey: nullable(bytes(33)) }));
 export const groupCodec: Codec<AssetGroup> = versioned(struct({ groupKey: bytes(33), anchorId: key, rawKeyIndex: nullable(u32) }));

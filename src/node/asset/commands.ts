@@ -7,6 +7,7 @@ import { type Draft, emit, refuse, reply, update } from '../draft.ts';
 import type { NodeFailure } from '../types.ts';
 import { addUnconfirmed, handOut } from '../wallet/wallet.ts';
 import type { Funding } from './anchor-tx.ts';
+import type { FileParts } from './history.ts';
 import { addSeedling, buildMinting } from './mint.ts';
 import { type AddressRequest, importFile, newAddress } from './receive.ts';
 import { buildTransfer, type TransferRequest } from './transfer.ts';
@@ -23,8 +24,8 @@ export type AssetAction =
   | { readonly kind: 'cancel_batch' }
   | { readonly kind: 'mint_batch'; readonly feerate: FeeratePerKw | null; readonly dryRun: boolean }
   | { readonly kind: 'new_address'; readonly request: AddressRequest }
-  /** A file that was verified; `unspent` says whether the chain still has its last output. */
-  | { readonly kind: 'import_file'; readonly transitions: readonly Bytes[]; readonly unspent: boolean }
+  /** A file that was verified, and whose history is stored; `unspent` says whether the chain still has its last output. */
+  | { readonly kind: 'import_file'; readonly file: FileParts; readonly unspent: boolean }
   | {
       readonly kind: 'transfer';
       readonly request: Omit<TransferRequest, 'feerate'>;

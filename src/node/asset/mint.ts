@@ -1,4 +1,4 @@
-import { type Asset, genesisWitness, prevIdHash, prevIdOf } from '../../asset/asset.ts';
+import { type Asset, genesisWitness } from '../../asset/asset.ts';
 import { commitForChain, commitmentOutputKey, TAP_VERSION, tapRoot } from '../../asset/commitment/tap-commitment.ts';
 import { ASSET_TYPE, assetId, checkName, type Genesis, ZERO32 } from '../../asset/genesis.ts';
 import type { GroupKeyReveal } from '../../asset/group-key.ts';
@@ -6,7 +6,7 @@ import { bip86ScriptKey } from '../../asset/keys.ts';
 import { MAX_SUM } from '../../asset/mssmt/node.ts';
 import { type AnchorOutput, BIP86_PROOF, createProof } from '../../asset/proof/create.ts';
 import { checkMeta, metaHash } from '../../asset/proof/meta.ts';
-import { outPointOf, type Proof } from '../../asset/proof/proof.ts';
+import type { Proof } from '../../asset/proof/proof.ts';
 import { must } from '../../base/assert.ts';
 import { equal } from '../../base/bytes.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
@@ -16,6 +16,7 @@ import { type Tx, txId } from '../../bitcoin/tx.ts';
 import type { NodeEnv, NodeFailure } from '../types.ts';
 import type { Wallet } from '../wallet/types.ts';
 import { type Funding, fundAnchor, signAnchor } from './anchor-tx.ts';
+import { holdingOf } from './holding.ts';
 import { certain, signIntoGroup } from './sign.ts';
 import type { Anchor, AssetGroup, AssetState, Holding, KnownAsset, Seedling } from './types.ts';
 
@@ -190,15 +191,3 @@ export const changeOutput = ({ change, outputs }: Funding): readonly AnchorOutpu
   change === null
     ? []
     : [{ outputIndex: outputs, internalKey: change.internalKey, content: { kind: 'none', tapscriptProof: BIP86_PROOF } }];
-
-/** A holding that is nobody's yet. */
-export const holdingOf = (proof: Proof): Holding => ({
-  key: prevIdHash(prevIdOf(proof.asset, outPointOf(proof))),
-  proof,
-  inputs: [],
-  base: { before: [], additionalInputs: [] },
-  scriptKeyIndex: null,
-  scriptKeyTweak: null,
-  internalKeyIndex: null,
-  spentBy: null,
-});

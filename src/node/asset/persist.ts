@@ -6,6 +6,7 @@ import { type Codec, encodeWith } from '../../codec/codec.ts';
 import type { AssetTable, Row, StoredState } from '../batch.ts';
 import { numberCodec } from '../codec.ts';
 import { addressRecordCodec, anchorCodec, groupCodec, holdingCodec, knownCodec, seedlingsCodec } from './codec.ts';
+import { atRest } from './holding.ts';
 import type { AssetState } from './types.ts';
 
 const SEEDLINGS = utf8('asset_batch');
@@ -29,6 +30,14 @@ export function assetRows(before: AssetState, after: AssetState): Row[] {
 
 const rowsOf = <K extends Bytes, V>(table: AssetTable, codec: Codec<V>, before: BytesMap<K, V>, after: BytesMap<K, V>): Row[] =>
   [...after.changesSince(before)].map(([key, value]) => ({ table, key, blob: value === undefined ? null : encodeWith(codec, value) }));
+
+/** What changed and is committed need not be decoded any more. */
+export function restAssets(state: AssetState, since: AssetState): AssetState {
+  let { holdings } = state;
+  for (const [key, holding] of holdings.changesSince(since.holdings))
+    if (holding !== undefined) holdings = holdings.set(key, atRest(holding));
+  return holdings === state.holdings ? state : { ...state, holdings };
+}
 
 /** The assets as they were stored. `read` decodes a blob or throws. */
 export function loadAssets(stored: StoredState, read: <T>(name: string, codec: Codec<T>, blob: Bytes) => T): AssetState {

@@ -2,7 +2,6 @@ import { type ADDRESS_VERSION, encodeTapAddress, newTapAddress, predictedOutputK
 import { assetId } from '../../asset/genesis.ts';
 import { bip86ScriptKey } from '../../asset/keys.ts';
 import { decodeProof, outPointOf, type Proof } from '../../asset/proof/proof.ts';
-import { must } from '../../base/assert.ts';
 import { type Bytes, equal, toHex } from '../../base/bytes.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
 import { height } from '../../base/units.ts';
@@ -11,7 +10,8 @@ import { xOnly } from '../../bitcoin/taproot.ts';
 import { txId } from '../../bitcoin/tx.ts';
 import type { NodeEnv, NodeFailure } from '../types.ts';
 import type { WalletKeys } from '../wallet/types.ts';
-import { holdingOf } from './mint.ts';
+import type { FileParts } from './history.ts';
+import { holdingOf, NO_BASE } from './holding.ts';
 import type { Anchor, AssetAddress, AssetState, Holding } from './types.ts';
 
 export interface AddressRequest {
@@ -75,10 +75,10 @@ export interface Imported {
 export function importFile(
   state: AssetState,
   env: NodeEnv,
-  { transitions, unspent }: { readonly transitions: readonly Bytes[]; readonly unspent: boolean },
+  { file, unspent }: { readonly file: FileParts; readonly unspent: boolean },
 ): Result<Imported, NodeFailure> {
-  const [first, last] = [transitions[0], transitions.at(-1)].map((each) => decodeProof(must(each, 'a verified file is not empty')));
-  if (first === undefined || last === undefined || !first.ok || !last.ok) return fail({ code: 'MALFORMED', message: 'not a proof file' });
+  const [first, last] = [decodeProof(file.first), decodeProof(file.last)];
+  if (!first.ok || !last.ok) return fail({ code: 'MALFORMED', message: 'not a proof file' });
   const learned = learn(state, first.value);
   const proof = last.value;
   const scriptKeyIndex = scriptKeyOf(state, env.walletKeys, proof.asset.scriptKey);
@@ -88,7 +88,7 @@ export function importFile(
   const there = learned.holdings.get(fresh.key);
   if (there !== undefined && there.scriptKeyIndex !== null) return ok({ state: learned, holding: there, ours: true });
   if (!unspent) return ok({ state: learned, holding: null, ours: true });
-  const base = { before: transitions.slice(0, -1), additionalInputs: proof.additionalInputs };
+  const base = { ...NO_BASE, head: file.before, additionalHeads: file.additionalHeads };
   const holding: Holding = { ...fresh, base, scriptKeyIndex, internalKeyIndex };
   const { txid } = outPointOf(proof);
   const anchors = learned.anchors.has(txid) ? learned.anchors : learned.anchors.set(txid, received(proof, env));

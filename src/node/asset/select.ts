@@ -1,6 +1,3 @@
-import { assetId } from '../../asset/genesis.ts';
-import { isBurn, isTombstone } from '../../asset/keys.ts';
-import { outPointOf } from '../../asset/proof/proof.ts';
 import { type Bytes, compare, equal, toHex } from '../../base/bytes.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
 import type { NodeFailure } from '../types.ts';
@@ -15,9 +12,8 @@ export type HoldingState = 'confirmed' | 'pending' | 'leased' | 'spent' | 'burnt
  * tombstones and what is another's are never counted.
  */
 export function holdingState(state: AssetState, holding: Holding): HoldingState {
-  const { asset } = holding.proof;
-  if (isTombstone(asset)) return 'tombstone';
-  if (isBurn(asset)) return 'burnt';
+  const { fate } = holding.facts;
+  if (fate !== 'live') return fate;
   if (holding.scriptKeyIndex === null || holding.internalKeyIndex === null) return 'sent';
   if (holding.spentBy !== null) return state.anchors.get(holding.spentBy)?.block === null ? 'leased' : 'spent';
   return anchorOf(state, holding).block === null ? 'pending' : 'confirmed';
@@ -32,19 +28,19 @@ export function selectHoldings(state: AssetState, id: Bytes, amount: bigint): Re
   const sums = { confirmed: 0n, pending: 0n, leased: 0n };
   const free: Holding[] = [];
   for (const holding of state.holdings.values()) {
-    const { asset } = holding.proof;
-    if (!equal(assetId(asset.genesis), id)) continue;
+    const { facts } = holding;
+    if (!equal(facts.assetId, id)) continue;
     const is = holdingState(state, holding);
-    if (is === 'confirmed' || is === 'pending' || is === 'leased') sums[is] += asset.amount;
+    if (is === 'confirmed' || is === 'pending' || is === 'leased') sums[is] += facts.amount;
     if (is === 'confirmed') free.push(holding);
   }
-  free.sort((a, b) => order(b.proof.asset.amount, a.proof.asset.amount) || compare(a.key, b.key));
+  free.sort((a, b) => order(b.facts.amount, a.facts.amount) || compare(a.key, b.key));
   const chosen: Holding[] = [];
   let sum = 0n;
   for (const holding of free) {
     if (sum >= amount) break;
     chosen.push(holding);
-    sum += holding.proof.asset.amount;
+    sum += holding.facts.amount;
   }
   const [first, ...others] = chosen;
   if (first !== undefined && sum >= amount) return ok([first, ...others]);
@@ -58,10 +54,10 @@ export function selectHoldings(state: AssetState, id: Bytes, amount: bigint): Re
 
 /** Everything that stands in the outputs of `chosen`, besides them. */
 export function companions(state: AssetState, chosen: readonly Holding[]): readonly Holding[] {
-  const places = new Set(chosen.map((holding) => toHex(outPointKey(outPointOf(holding.proof)))));
+  const places = new Set(chosen.map((holding) => toHex(outPointKey(holding.facts.outPoint))));
   const keys = new Set(chosen.map(({ key }) => toHex(key)));
   return [...state.holdings.values()].filter(
-    (holding) => places.has(toHex(outPointKey(outPointOf(holding.proof)))) && !keys.has(toHex(holding.key)),
+    (holding) => places.has(toHex(outPointKey(holding.facts.outPoint))) && !keys.has(toHex(holding.key)),
   );
 }
 

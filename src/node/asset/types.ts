@@ -58,16 +58,39 @@ export interface Anchor {
   readonly deliveries: readonly Delivery[];
 }
 
+/** What became of an asset: it can be spent, or it was burnt, or it only closes a transfer that left nothing. */
+export type AssetFate = 'live' | 'burnt' | 'tombstone';
+
+/** What is asked of all holdings at once, as plain values: no proof is decoded for it. */
+export interface HoldingFacts {
+  readonly assetId: Bytes;
+  /** 33 bytes; null without a group. */
+  readonly groupKey: Bytes | null;
+  readonly amount: bigint;
+  readonly outPoint: OutPoint;
+  readonly fate: AssetFate;
+}
+
+/** What came before a transition where no holding of ours has it: ends of stored histories (`history.ts`). */
+export interface HoldingBase {
+  readonly head: Bytes | null;
+  /** Of the files of further inputs. */
+  readonly additionalHeads: readonly Bytes[];
+  /** Records of version 1 and 2 hold the transitions themselves, oldest first, and the files of further inputs. */
+  readonly before: readonly Bytes[];
+  readonly additionalInputs: readonly Bytes[];
+}
+
 /** An asset in an anchor, ours or not: the last transition of its file, and what came before. */
 export interface Holding {
   /** `prevIdHash` of the asset in its place. */
   readonly key: Bytes;
+  readonly facts: HoldingFacts;
   /** Without further inputs; its block is that of the anchor, which a reorganisation may change. */
   readonly proof: Proof;
   /** Keys of the holdings that the transition spent. Empty where it was minted, or where `base` has what came before. */
   readonly inputs: readonly Bytes[];
-  /** The transitions before this one as they came, oldest first; and the files of further inputs. */
-  readonly base: { readonly before: readonly Bytes[]; readonly additionalInputs: readonly Bytes[] };
+  readonly base: HoldingBase;
   /** The key that can spend it; null where it is not ours. */
   readonly scriptKeyIndex: number | null;
   /** The root of the script tree that its script key commits to (32 bytes); null where the key is that of BIP 86, or is not ours. */

@@ -16,7 +16,7 @@ import { bytesSource } from '../../../src/asset/proof/file.ts';
 import { ownershipTransition } from '../../../src/asset/proof/ownership.ts';
 import { decodeProof, encodeProof, outPointOf, type Proof } from '../../../src/asset/proof/proof.ts';
 import { verifyProof } from '../../../src/asset/proof/verify.ts';
-import { chainFactsOfFile, type FileEnv, verifyFile } from '../../../src/asset/proof/verify-file.ts';
+import { type FileEnv, proofsOfFile, verifyFile } from '../../../src/asset/proof/verify-file.ts';
 import { inputSet, prevOutput, virtualSighash, virtualTx } from '../../../src/asset/vm/virtual-tx.ts';
 import { equal, utf8 } from '../../../src/base/bytes.ts';
 import { OP, script, scriptNumber } from '../../../src/bitcoin/script.ts';
@@ -71,7 +71,7 @@ test.each([0, 1])('an asset of version %d is minted, moved, divided, sent wholly
   expect([sent.asset.amount, change.asset.amount, merged.asset.amount, last.asset.amount]).toEqual([300n, 700n, 1000n, 1000n]);
   expect([isTombstone(whole.change.asset), splitOf(sent.asset) !== null, isTransferRoot(change.asset)]).toEqual([true, true, true]);
   // The merge names the blocks of both its inputs.
-  expect([...chainFactsOfFile(bytesSource(fileOf(merged)))].length).toBe(9);
+  expect([...proofsOfFile(bytesSource(fileOf(merged)))].length).toBe(9);
 });
 
 test('a group takes a second tranche with its witness, and none whose group nobody has seen', () => {

@@ -42,7 +42,10 @@ function life(): AssetState {
   const sent = [...alice.assets.holdings.values()].find(({ proof }) => proof.asset.amount === 4n);
   bob.receive(alice.file(sent as NonNullable<typeof sent>));
   const [mine, theirs] = [alice.assets, bob.assets];
-  return { ...mine, addresses: theirs.addresses };
+  // What came from others has its history in the store.
+  let { holdings: all } = mine;
+  for (const [key, holding] of theirs.holdings.entries()) if (holding.base.head !== null) all = all.set(key, holding);
+  return { ...mine, addresses: theirs.addresses, holdings: all };
 }
 
 const state = life();
@@ -52,7 +55,7 @@ const sorted = <T>(values: Iterable<T>, codec: Codec<T>): readonly Bytes[] =>
 type Form = readonly [name: string, version: number, codec: Codec<any>, blobs: readonly Bytes[]];
 /** The newest version of each. */
 const FORMS: readonly Form[] = [
-  ['asset', 2, holdingCodec, sorted(state.holdings.values(), holdingCodec)],
+  ['asset', 3, holdingCodec, sorted(state.holdings.values(), holdingCodec)],
   ['asset-anchor', 1, anchorCodec, sorted(state.anchors.values(), anchorCodec)],
   ['asset-known', 1, knownCodec, sorted(state.known.values(), knownCodec)],
   ['asset-group', 1, groupCodec, sorted(state.groups.values(), groupCodec)],

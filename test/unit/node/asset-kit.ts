@@ -1,6 +1,6 @@
 // Nodes with assets on one small chain of real headers: what they publish is mined when a test says so, and what they stored is all that a restart has.
 import { decodeTapAddressFor } from '../../../src/asset/address/address.ts';
-import { bytesSource, readFile } from '../../../src/asset/proof/file.ts';
+import { bytesSource } from '../../../src/asset/proof/file.ts';
 import type { AssetSnapshot } from '../../../src/asset/proof/verify.ts';
 import { verifyFile } from '../../../src/asset/proof/verify-file.ts';
 import { type Bytes, equal, toHex, utf8 } from '../../../src/base/bytes.ts';
@@ -15,6 +15,7 @@ import { sha256 } from '../../../src/crypto/hash.ts';
 import { checkScripts } from '../../../src/io/regtest/scripts.ts';
 import type { AssetAction } from '../../../src/node/asset/commands.ts';
 import { fileOf } from '../../../src/node/asset/files.ts';
+import { type FileParts, takeApart } from '../../../src/node/asset/history.ts';
 import { sendRequest } from '../../../src/node/asset/payout.ts';
 import { holdingState } from '../../../src/node/asset/select.ts';
 import type { Holding, Seedling } from '../../../src/node/asset/types.ts';
@@ -104,6 +105,7 @@ export class AssetNode {
   readonly keys: HdKeys;
   readonly chain: AssetChain;
   readonly batches: Batch[] = [];
+  readonly history = new Map<string, Bytes>();
   state: NodeState;
   #next = 1;
 
@@ -209,7 +211,7 @@ export class AssetNode {
       .sort((a, b) => Number(a - b));
   }
   file(holding: Holding): Bytes {
-    const file = fileOf(this.assets, holding);
+    const file = fileOf(this.assets, holding, (link) => this.history.get(toHex(link)) ?? null);
     if (!file.ok) throw new Error(file.failure.message);
     return file.value;
   }
@@ -217,9 +219,16 @@ export class AssetNode {
   /** Verifies a file as a stranger to the sender would, and takes it in. */
   receive(file: Bytes): Holding | null {
     this.verified(file);
-    const read = readFile(file);
-    if (!read.ok) throw new Error(read.failure.message);
-    return this.told({ kind: 'import_file', transitions: read.value, unspent: true }, 'asset_import').holding;
+    return this.told({ kind: 'import_file', file: this.takeApart(file), unspent: true }, 'asset_import').holding;
+  }
+  takeApart(file: Bytes): FileParts {
+    const rows = takeApart(bytesSource(file));
+    for (;;) {
+      const { value, done } = rows.next();
+      if (done !== true) this.history.set(toHex(value.key), value.blob as Bytes);
+      else if (value.ok) return value.value;
+      else throw new Error(value.failure.message);
+    }
   }
   verified(file: Bytes): AssetSnapshot {
     const verified = verifyFile(bytesSource(file), {
