@@ -51,7 +51,7 @@ export type Node = LeafNode | BranchNode;
 export type Child = Node | Unloaded | null;
 
 /** An empty leaf is none: inserting it removes. */
-export const isEmptyLeaf = (leaf: Leaf): boolean => leaf.value.length === 0 && leaf.sum === 0n;
+export const isEmptyLeaf = (leaf: Leaf): boolean => leaf.sum === 0n && leaf.value.length === 0;
 
 /** SHA-256 of the value and the sum as 8 bytes big-endian. */
 export function leafHash(leaf: Leaf): Bytes {

@@ -52,13 +52,17 @@ export interface VerifyEnv extends Pick<VmEnv, 'interpreter' | 'chain'> {
   /** 32 bytes that an ownership proof must sign. */
   readonly challenge?: Bytes;
   /** Verifies the proof file of a further input. */
-  readonly verifyInput: (file: Bytes) => Result<AssetSnapshot, ProofFailure>;
+  readonly verifyInput: (file: Bytes) => Result<Standing, ProofFailure>;
+}
+
+/** An asset that a verified transition left at an output. */
+export interface Standing {
+  readonly asset: Asset;
+  readonly outPoint: OutPoint;
 }
 
 /** What a verified proof says. */
-export interface AssetSnapshot {
-  readonly asset: Asset;
-  readonly outPoint: OutPoint;
+export interface AssetSnapshot extends Standing {
   readonly blockHash: BlockHash;
   readonly blockHeight: number;
   readonly internalKey: Bytes;
@@ -69,7 +73,7 @@ export interface AssetSnapshot {
 }
 
 /** Verifies one transition after `previous` (null for a minting, and for an ownership proof). */
-export function verifyProof(proof: Proof, previous: AssetSnapshot | null, env: VerifyEnv): Result<AssetSnapshot, ProofFailure> {
+export function verifyProof(proof: Proof, previous: Standing | null, env: VerifyEnv): Result<AssetSnapshot, ProofFailure> {
   const commitment = verifyIntegrity(proof, env);
   if (!commitment.ok) return commitment;
   if (previous !== null && !equalOutPoint(proof.prevOut, previous.outPoint))
@@ -187,7 +191,7 @@ function verifyStxo(proof: Proof, outputs: readonly Committed[], kind: 'inclusio
   return ok(null);
 }
 
-function verifyTransition(proof: Proof, previous: AssetSnapshot | null, env: VerifyEnv): Result<null, ProofFailure> {
+function verifyTransition(proof: Proof, previous: Standing | null, env: VerifyEnv): Result<null, ProofFailure> {
   const { asset } = proof;
   const split = splitOf(asset);
   const inputs: (readonly [PrevId, Asset])[] = previous === null ? [] : [[prevIdOf(previous.asset, proof.prevOut), previous.asset]];

@@ -1,0 +1,322 @@
+import { isGenesisAsset } from '../../asset/asset.ts';
+import { previousLeaf, type UniverseLeaf } from '../../asset/courier.ts';
+import { assetId } from '../../asset/genesis.ts';
+import { sameGroup } from '../../asset/group-key.ts';
+import type { NodeRef } from '../../asset/mssmt/node.ts';
+import { bytesSource, openFile } from '../../asset/proof/file.ts';
+import { decodeProof, type Proof } from '../../asset/proof/proof.ts';
+import { type ProofFailure, type Standing, type VerifyEnv, verifyProof } from '../../asset/proof/verify.ts';
+import { type FileEnv, verifySteps } from '../../asset/proof/verify-file.ts';
+import { type Arrival, arrivalOf } from '../../asset/universe/diff.ts';
+import { leafKeyOf, leafTreeKey, type ProofType, universeIdOf } from '../../asset/universe/id.ts';
+import { must } from '../../base/assert.ts';
+import { type Bytes, equal, toHex } from '../../base/bytes.ts';
+import { fail, ok, type Result } from '../../base/result.ts';
+import { equalOutPoint, formatOutPoint } from '../../bitcoin/tx.ts';
+import { ProofFacts } from '../chain/proof-facts.ts';
+import type { ChainFailure, ChainSource } from '../chain/source.ts';
+import { checkScripts } from '../regtest/scripts.ts';
+import type { LeafKey, Page, Universe, UniverseFailure, UniverseId, UniverseProof, UniverseRoot } from './contract.ts';
+import type { UniverseDatabase } from './database.ts';
+import {
+  findLeaf,
+  findUniverse,
+  isGroupStored,
+  isSameBlock,
+  listLeafKeys,
+  listUniverses,
+  multiverseRoot,
+  proveLeaf,
+  writeLeaves,
+} from './leaves.ts';
+import { SumOverflow } from './trees.ts';
+
+export interface UniverseLimits {
+  /** Of one transition. Those with further inputs carry the files of these. */
+  readonly leafBytes: number;
+  /** Inserts that are verified at one time, by number and by size. */
+  readonly inserts: number;
+  readonly insertBytes: number;
+  /** Answers of one page. */
+  readonly page: number;
+}
+
+export const UNIVERSE_LIMITS: UniverseLimits = { leafBytes: 16 * 1024 * 1024, inserts: 64, insertBytes: 64 * 1024 * 1024, page: 512 };
+
+export interface LocalUniverseOptions {
+  readonly database: UniverseDatabase;
+  /** What a proof is checked against; null: nothing new is taken in. */
+  readonly chain: ChainSource | null;
+  /** Unix seconds. */
+  readonly now: () => number;
+  /** Groups that are known from elsewhere: those of the wallet. */
+  readonly isKnownGroup?: (groupKey: Bytes) => boolean;
+  readonly limits?: Partial<UniverseLimits>;
+  /** Told of every leaf that was stored, after it was. */
+  readonly onStored?: (leaves: readonly StoredNotice[]) => void;
+}
+
+export interface StoredNotice {
+  readonly id: UniverseId;
+  readonly key: LeafKey;
+  readonly assetId: Bytes;
+  readonly proof: Bytes;
+  /** In `universe.db`. */
+  readonly row: bigint;
+}
+
+/** Our own universe: `universe.db`, and the chain that every proof is verified against before it is stored. */
+export class LocalUniverse implements Universe {
+  readonly database: UniverseDatabase;
+  readonly limits: UniverseLimits;
+  readonly #options: LocalUniverseOptions;
+  #inserts = 0;
+  #insertBytes = 0;
+
+  constructor(options: LocalUniverseOptions) {
+    this.#options = options;
+    this.database = options.database;
+    this.limits = { ...UNIVERSE_LIMITS, ...options.limits };
+  }
+
+  async roots(page: Page): Promise<Result<readonly UniverseRoot[], UniverseFailure>> {
+    return ok(listUniverses(this.database, this.#page(page)).map(({ row: _, ...root }) => root));
+  }
+
+  async root(id: UniverseId): Promise<Result<UniverseRoot | null, UniverseFailure>> {
+    const found = findUniverse(this.database, id);
+    if (found === null) return ok(null);
+    const { row: _, ...root } = found;
+    return ok(root);
+  }
+
+  /** Of the tree over all universes of one proof type; null where there is none yet. */
+  multiverseRoot(proofType: ProofType): NodeRef | null {
+    return multiverseRoot(this.database, proofType);
+  }
+
+  async leafKeys(id: UniverseId, page: Page): Promise<Result<readonly LeafKey[], UniverseFailure>> {
+    const found = findUniverse(this.database, id);
+    return ok(found === null ? [] : listLeafKeys(this.database, found.row, this.#page(page)));
+  }
+
+  async query(id: UniverseId, key: LeafKey): Promise<Result<UniverseProof | null, UniverseFailure>> {
+    return ok(proveLeaf(this.database, id, key));
+  }
+
+  async insert(leaf: UniverseLeaf): Promise<Result<UniverseProof, UniverseFailure>> {
+    const [result] = await this.insertMany([leaf]);
+    if (result === undefined || !result.ok) return result ?? refuse('REFUSED', 'nothing to insert');
+    const { id, key } = result.value;
+    const proof = proveLeaf(this.database, id, key);
+    return proof === null ? refuse('REFUSED', 'the leaf was removed meanwhile') : ok(proof);
+  }
+
+  /**
+   * Verifies the leaves in their order, each also against those before it, and stores all that hold in one transaction. What was there already
+   * is answered as stored.
+   */
+  async insertMany(leaves: readonly UniverseLeaf[]): Promise<readonly Result<StoredPlace, UniverseFailure>[]> {
+    const size = leaves.reduce((sum, { proof }) => sum + proof.length, 0);
+    const refused = this.#take(leaves.length, size);
+    if (refused !== null) return leaves.map(() => fail(refused));
+    try {
+      return await this.#insertMany(leaves);
+    } finally {
+      this.#inserts -= leaves.length;
+      this.#insertBytes -= size;
+    }
+  }
+
+  async #insertMany(leaves: readonly UniverseLeaf[]): Promise<readonly Result<StoredPlace, UniverseFailure>[]> {
+    const batch: Batch = { byKey: new Map(), groups: new Set(), arrivals: [] };
+    const results: Result<StoredPlace, UniverseFailure>[] = [];
+    for (const leaf of leaves) results.push(await this.#check(leaf, batch));
+    const fault = this.#store(batch.arrivals);
+    if (fault === null) return results;
+    return results.map((result) => (result.ok && result.value.isNew ? fail(fault) : result));
+  }
+
+  #store(arrivals: readonly Arrival[]): UniverseFailure | null {
+    if (arrivals.length === 0) return null;
+    try {
+      const rows = writeLeaves(this.database, arrivals, this.#options.now());
+      this.#options.onStored?.(
+        arrivals.map(({ proof, key, raw }, i) => ({
+          ...{ id: universeIdOf(proof), key, proof: raw },
+          assetId: assetId(proof.asset.genesis),
+          row: rows[i] as bigint,
+        })),
+      );
+      return null;
+    } catch (error) {
+      if (error instanceof SumOverflow) return { code: 'REFUSED', message: error.message };
+      throw error;
+    }
+  }
+
+  /** Looks at sizes and names first, then at what is stored, then at the chain, and last at signatures. */
+  async #check(leaf: UniverseLeaf, batch: Batch): Promise<Result<StoredPlace, UniverseFailure>> {
+    const { leafBytes } = this.limits;
+    if (leaf.proof.length > leafBytes) return refuse('TOO_LARGE', `a leaf of ${leaf.proof.length} bytes; ${leafBytes} are taken`);
+    const decoded = arrivalOf(leaf.proof);
+    if (!decoded.ok) return refuse('INVALID', decoded.failure.message);
+    const arrival = decoded.value;
+    const wrong = mismatch(leaf, arrival.proof);
+    if (wrong !== null) return refuse('INVALID', wrong);
+    const [id, { key }] = [universeIdOf(arrival.proof), arrival];
+    const there = findLeaf(this.database, id, key);
+    const waiting = batch.byKey.get(placeKey(id.of, key));
+    const taken = there?.assetId ?? (waiting === undefined ? leaf.assetId : assetId(waiting.proof.asset.genesis));
+    // Leaves are named without the asset: two assets of a group under one key at one output have one place between them.
+    if (!equal(taken, leaf.assetId)) return refuse('REFUSED', 'another asset of the group stands under this outpoint and key');
+    if (there !== null) {
+      // Only a reorganisation gives a transition another proof.
+      if (isSameBlock(there, arrival)) return ok({ id, key, isNew: false });
+    }
+    const verified = await this.#verify(arrival, batch);
+    if (!verified.ok) return verified;
+    batch.arrivals.push(arrival);
+    batch.byKey.set(placeKey(id.of, key), arrival);
+    const { groupKey } = arrival.proof.asset;
+    if (arrival.proof.groupKeyReveal !== null && groupKey !== null) batch.groups.add(toHex(groupKey.subarray(1)));
+    return ok({ id, key, isNew: true });
+  }
+
+  async #verify(arrival: Arrival, batch: Batch): Promise<Result<null, UniverseFailure>> {
+    const { chain } = this.#options;
+    if (chain === null) return refuse('REFUSED', 'this universe is open for reading only');
+    const { proof } = arrival;
+    const previous = this.#previous(proof, batch);
+    if (!previous.ok) return previous;
+    const facts = new ProofFacts(chain);
+    // A leaf of another network is refused by its block, before any work is spent on it.
+    const foreign = await facts.falseClaim(proof.blockHeader, proof.blockHeight);
+    if (!foreign.ok || foreign.value !== null) return unproven(foreign);
+    if (previous.value !== null) facts.note(previous.value.proof);
+    const times = await facts.lookUp(proof);
+    if (!times.ok) return unproven(times);
+    const isKnownGroup = (groupKey: Bytes): boolean =>
+      batch.groups.has(toHex(groupKey.subarray(1))) ||
+      isGroupStored(this.database, groupKey) ||
+      this.#options.isKnownGroup?.(groupKey) === true;
+    const common = { interpreter: checkScripts, chain: facts.times, isInChain: facts.claim, isKnownGroup };
+    const inputs = new Map<Bytes, Result<Standing, ProofFailure>>();
+    for (const file of proof.additionalInputs) inputs.set(file, this.#storedInput(file) ?? (await verifyInTurns(file, common)));
+    const env: VerifyEnv = { ...common, verifyInput: (file) => must(inputs.get(file), 'a further input that was verified') };
+    const verified = verifyProof(proof, previous.value?.standing ?? null, env);
+    return verified.ok ? unproven(await facts.firstFalseClaim()) : invalid(verified.failure);
+  }
+
+  /** The transition whose asset this one spends, which was verified when it was stored. */
+  #previous(proof: Proof, batch: Batch): Result<Previous | null, UniverseFailure> {
+    if (isGenesisAsset(proof.asset)) return ok(null);
+    const locator = previousLeaf(proof);
+    if (locator === null) return refuse('INVALID', 'a transfer that spends nothing');
+    const { of } = universeIdOf(proof);
+    const waiting = batch.byKey.get(placeKey(of, locator));
+    const before = waiting?.proof ?? this.#stored(of, locator);
+    if (before === null || !equal(assetId(before.asset.genesis), locator.assetId))
+      return refuse('UNKNOWN_PREDECESSOR', `the transition that made ${formatOutPoint(locator.outPoint)} is not in this universe`);
+    return ok({ proof: before, standing: { asset: before.asset, outPoint: locator.outPoint } });
+  }
+
+  #stored(of: UniverseId['of'], key: LeafKey): Proof | null {
+    const leaf = findLeaf(this.database, { proofType: 'transfer', of }, key) ?? findLeaf(this.database, { proofType: 'issuance', of }, key);
+    const proof = leaf === null ? null : decodeProof(leaf.proof);
+    return proof?.ok === true ? proof.value : null;
+  }
+
+  /** The end of a further input's file, where this very transition was verified and stored before; null: the file must be verified. */
+  #storedInput(file: Bytes): Result<Standing, ProofFailure> | null {
+    const last = lastOf(file);
+    const proof = last === null ? null : decodeProof(last);
+    if (last === null || proof?.ok !== true) return null;
+    const key = leafKeyOf(proof.value);
+    const leaf = findLeaf(this.database, universeIdOf(proof.value), key);
+    return leaf !== null && equal(leaf.proof, last) ? ok({ asset: proof.value.asset, outPoint: key.outPoint }) : null;
+  }
+
+  #take(count: number, size: number): UniverseFailure | null {
+    const { inserts, insertBytes } = this.limits;
+    // One alone is always taken, or a large one never would be.
+    if (this.#inserts > 0 && (this.#inserts + count > inserts || this.#insertBytes + size > insertBytes))
+      return { code: 'REFUSED', message: `${this.#inserts} leaves of ${this.#insertBytes} bytes are being verified: try again` };
+    this.#inserts += count;
+    this.#insertBytes += size;
+    return null;
+  }
+
+  #page({ offset, limit }: Page): Page {
+    return { offset: Math.max(0, Math.trunc(offset)), limit: Math.max(1, Math.min(this.limits.page, Math.trunc(limit))) };
+  }
+}
+
+/** Where a leaf is now. */
+export interface StoredPlace {
+  readonly id: UniverseId;
+  readonly key: LeafKey;
+  /** False: it was there before. */
+  readonly isNew: boolean;
+}
+
+/** Verified and not yet stored. */
+interface Batch {
+  readonly byKey: Map<string, Arrival>;
+  readonly groups: Set<string>;
+  readonly arrivals: Arrival[];
+}
+
+interface Previous {
+  readonly proof: Proof;
+  readonly standing: Standing;
+}
+
+const placeKey = (of: UniverseId['of'], key: LeafKey): string =>
+  `${toHex(of.kind === 'asset' ? of.assetId : of.groupKey.subarray(1))}-${toHex(leafTreeKey(key))}`;
+
+/** What a leaf says of its proof that is not so; null where all is. */
+function mismatch(leaf: UniverseLeaf, proof: Proof): string | null {
+  const { asset } = proof;
+  if (leaf.kind !== universeIdOf(proof).proofType) return `the proof is of ${leaf.kind === 'issuance' ? 'a transfer' : 'a minting'}`;
+  if (!sameGroup(leaf.groupKey, asset.groupKey)) return 'the proof is of another group';
+  if (!equal(leaf.assetId, assetId(asset.genesis))) return 'the proof is of another asset';
+  if (!equal(leaf.scriptKey.subarray(1), asset.scriptKey.subarray(1))) return 'the proof is of another script key';
+  return equalOutPoint(leaf.outPoint, leafKeyOf(proof).outPoint) ? null : 'the proof is of another outpoint';
+}
+
+function lastOf(file: Bytes): Bytes | null {
+  const cursor = openFile(bytesSource(file));
+  if (!cursor.ok) return null;
+  for (let last: Bytes | null = null; ; ) {
+    const raw = cursor.value.next();
+    if (!raw.ok) return null;
+    if (raw.value === null) return last;
+    last = raw.value;
+  }
+}
+
+/** After so long the loop turns: further inputs may bring long files. */
+const TURN_MS = 20;
+
+async function verifyInTurns(file: Bytes, env: FileEnv): Promise<Result<Standing, ProofFailure>> {
+  const steps = verifySteps(bytesSource(file), env);
+  for (let turned = performance.now(); ; ) {
+    const { value, done } = steps.next();
+    if (done === true) return value;
+    if (performance.now() - turned < TURN_MS) continue;
+    await new Promise(setImmediate);
+    turned = performance.now();
+  }
+}
+
+/** What the chain says of a proof. */
+function unproven(answer: Result<ProofFailure | null, ChainFailure>): Result<null, UniverseFailure> {
+  if (!answer.ok) return refuse('UNREACHABLE', answer.failure.message);
+  return answer.value === null ? ok(null) : invalid(answer.value);
+}
+
+const invalid = ({ code, message }: ProofFailure): ReturnType<typeof refuse> =>
+  refuse('INVALID', `the proof does not hold: ${message} (${code})`);
+const refuse = (code: UniverseFailure['code'], message: string): { readonly ok: false; readonly failure: UniverseFailure } =>
+  fail({ code, message });
