@@ -15,7 +15,7 @@ export const units = (): SchemaOf<string> => text({ pattern: '^\\d+$', descripti
 const TYPES = ['normal', 'collectible'] as const;
 export const typeName = (type: number): (typeof TYPES)[number] => (type === ASSET_TYPE.COLLECTIBLE ? 'collectible' : 'normal');
 
-const STATES = ['confirmed', 'pending', 'leased', 'spent', 'burnt', 'tombstone', 'sent'] as const;
+const STATES = ['confirmed', 'pending', 'leased', 'spent', 'burnt', 'tombstone', 'sent', 'replaced'] as const;
 
 export const holdingSchema = object({
   asset_id: hex(32),
@@ -79,7 +79,7 @@ export const seedlingJson = ({ tag, type, amount: supply, assetVersion, group }:
 
 export const anchorSchema = object({
   txid: hex(32),
-  kind: choice(['mint', 'send', 'burn', 'receive']),
+  kind: choice(['mint', 'send', 'burn', 'receive', 'swap', 'foreign']),
   height: nullable(count()),
   fee_sat: nullable(amount()),
   created_at: time(),

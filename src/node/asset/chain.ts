@@ -5,13 +5,15 @@ import type { Height } from '../../base/units.ts';
 import { txId } from '../../bitcoin/tx.ts';
 import { type Draft, log, update } from '../draft.ts';
 import type { BlockInput } from '../types.ts';
+import { settleSpends } from './fate.ts';
+import { connectSpends } from './spends.ts';
 import type { AssetState } from './types.ts';
 
 /** Notes where anchors stand in the chain, and what the outputs of our addresses received. */
 export function connectAssets(draft: Draft, block: BlockInput): void {
   const { assets } = draft.state;
   if (assets.anchors.size === 0 && assets.addresses.size === 0) return;
-  const next = arrived(confirmed(draft, assets, block), block);
+  const next = connectSpends(arrived(confirmed(draft, assets, block), block), block);
   if (next !== assets) update(draft, { assets: next });
 }
 
@@ -25,7 +27,8 @@ export function disconnectAssets(draft: Draft, height: Height): void {
     const arrivals = address.arrivals.filter((arrival) => arrival.height !== height);
     if (arrivals.length !== address.arrivals.length) addresses = addresses.set(key, { ...address, arrivals });
   }
-  if (anchors !== assets.anchors || addresses !== assets.addresses) update(draft, { assets: { ...assets, anchors, addresses } });
+  if (anchors === assets.anchors && addresses === assets.addresses) return;
+  update(draft, { assets: settleSpends({ ...assets, anchors, addresses }) });
 }
 
 function confirmed(draft: Draft, assets: AssetState, block: BlockInput): AssetState {

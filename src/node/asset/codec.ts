@@ -26,7 +26,19 @@ import {
 import { CodecError } from '../../codec/reader.ts';
 import { blob, oneOf, text, versioned } from '../../codec/stored.ts';
 import { atRest, encodedProof, holdingOf, NO_BASE, restingOn } from './holding.ts';
-import type { Anchor, AnchorKind, AssetAddress, AssetFate, AssetGroup, Holding, KnownAsset, Seedling, SeedlingGroup } from './types.ts';
+import type {
+  Anchor,
+  AnchorKind,
+  AssetAddress,
+  AssetFate,
+  AssetGroup,
+  Holding,
+  KnownAsset,
+  Lease,
+  LeasePurpose,
+  Seedling,
+  SeedlingGroup,
+} from './types.ts';
 
 // What is stored of assets. Every version that was ever written is read; numbers of choices are part of the format.
 
@@ -56,19 +68,28 @@ const group: Codec<SeedlingGroup> = union('kind', {
 const seedling: Codec<Seedling> = struct({ tag: blob, type: u8, amount: u64, assetVersion: u8, meta, group });
 export const seedlingsCodec: Codec<readonly Seedling[]> = versioned(list(bigsizeNumber, seedling));
 
-const kind: Codec<AnchorKind> = oneOf('mint', 'send', 'burn', 'receive');
+const kind: Codec<AnchorKind> = oneOf('mint', 'send', 'burn', 'receive', 'swap', 'foreign');
 
-export const anchorCodec: Codec<Anchor> = versioned(
-  struct({
-    txid: id,
-    tx: txCodec,
-    kind,
-    block: nullable(struct({ header: blockHeaderCodec, height, txMerkleProof: txMerkleProofCodec })),
-    feeSat: nullable(u64 as Codec<Sat>),
-    createdAt: time,
-    deliveries: list(bigsizeNumber, struct({ key, address: text, courier: text, deliveredAt: nullable(time) })),
-  }),
+const anchorFields = {
+  txid: id,
+  tx: txCodec,
+  kind,
+  block: nullable(struct({ header: blockHeaderCodec, height, txMerkleProof: txMerkleProofCodec })),
+  feeSat: nullable(u64 as Codec<Sat>),
+  createdAt: time,
+  deliveries: list(bigsizeNumber, struct({ key, address: text, courier: text, deliveredAt: nullable(time) })),
+};
+const anchor1: Codec<Anchor> = map(
+  struct(anchorFields),
+  (read) => ({ ...read, note: null, replaces: null }),
+  ({ note: _, replaces: __, ...stored }) => stored,
 );
+const anchor2: Codec<Anchor> = struct({ ...anchorFields, note: nullable(text), replaces: nullable(id) });
+export const anchorCodec: Codec<Anchor> = versioned(anchor1, anchor2);
+
+const purpose: Codec<LeasePurpose> = oneOf('packet', 'swap');
+const lease: Codec<Lease> = struct({ outPoint: outPointCodec, purpose, id: key, createdAt: time, expiresAt: time });
+export const leasesCodec: Codec<readonly Lease[]> = versioned(list(bigsizeNumber, lease));
 
 const ends = { scriptKeyIndex: nullable(u32), internalKeyIndex: nullable(u32), spentBy: nullable(id) };
 /** Versions 1 and 2 hold histories whole. */

@@ -158,7 +158,7 @@ function send(draft: Draft, id: CommandId, built: Result<Built, NodeFailure>, dr
   reply(draft, id, { kind: 'asset_anchor', anchor, holdings, cost: costOf(funding), published: !dryRun });
 }
 
-const costOf = ({ feeSat, weight, outputs }: Funding): AnchorCost => ({
+export const costOf = ({ feeSat, weight, outputs }: Funding): AnchorCost => ({
   feeSat,
   weight,
   lockedSat: sat(ASSET_OUTPUT_SAT * BigInt(outputs)),

@@ -71,7 +71,7 @@ export function buildMinting(
   if (state.seedlings.length === 0)
     return fail({ code: 'NOT_FOUND', message: 'no asset waits to be minted', hint: '`lnkit asset mint --name NAME --supply N` adds one' });
   const keys = env.walletKeys;
-  const funded = fundAnchor(wallet, keys, { assetInputs: [], outputs: 1, feerate: part.feerate, height: env.height });
+  const funded = fundAnchor(wallet, keys, { assetInputs: [], outputs: 1, feerate: part.feerate, height: env.height, leases: state.leases });
   if (!funded.ok) return funded;
   let index = state.nextKeyIndex;
   const draw = (): number => index++;
@@ -85,7 +85,7 @@ export function buildMinting(
     ),
   );
   const outputKey = must(commitmentOutputKey(tapRoot(commitment), { internalKey, sibling: null }), 'the internal key is a point');
-  const tx = signAnchor(funded.value, keys, { scripts: [p2trScript(outputKey)], height: env.height });
+  const tx = signAnchor(funded.value, keys, { scripts: [p2trScript(outputKey)], locktime: env.height });
   const outputs: AnchorOutput[] = [{ outputIndex: 0, internalKey, content: { kind: 'assets', commitment, sibling: null } }];
   outputs.push(...changeOutput(funded.value));
   const holdings = sprouts.map((each): Holding => {
@@ -104,6 +104,8 @@ export function buildMinting(
     feeSat: funded.value.feeSat,
     createdAt: env.now,
     deliveries: [],
+    note: null,
+    replaces: null,
   };
   return ok({ state: minted(state, { anchor, holdings, sprouts, nextKeyIndex: index }), anchor, holdings, funding: funded.value });
 }
@@ -187,7 +189,7 @@ function minted(
 }
 
 /** How the change shows that no asset is in it. */
-export const changeOutput = ({ change, outputs }: Funding): readonly AnchorOutput[] =>
+export const changeOutput = ({ change, leading, outputs }: Pick<Funding, 'change' | 'leading' | 'outputs'>): readonly AnchorOutput[] =>
   change === null
     ? []
-    : [{ outputIndex: outputs, internalKey: change.internalKey, content: { kind: 'none', tapscriptProof: BIP86_PROOF } }];
+    : [{ outputIndex: leading.length + outputs, internalKey: change.internalKey, content: { kind: 'none', tapscriptProof: BIP86_PROOF } }];

@@ -24,7 +24,7 @@ export function sendRequest(state: AssetState, recipients: readonly Recipient[])
     // An address names one output: twice in one transaction it would be one place for two transfers.
     if (seen.has(text)) return fail({ code: 'USAGE', message: 'an address stands twice among the recipients' });
     seen.add(text);
-    const payout = payoutTo(state, recipient);
+    const payout = payoutTo(state, recipient, payouts.length);
     if (!payout.ok) return payout;
     payouts.push(payout.value);
     versions.add(commitmentVersionOf(address));
@@ -40,7 +40,7 @@ export function sendRequest(state: AssetState, recipients: readonly Recipient[])
   return ok({ kind: 'send', payouts: [first, ...others], commitmentVersion: [...versions][0] ?? null });
 }
 
-function payoutTo(state: AssetState, { text, address, courier }: Recipient): Result<Payout, NodeFailure> {
+function payoutTo(state: AssetState, { text, address, courier }: Recipient, place: number): Result<Payout, NodeFailure> {
   const id: Bytes | null = address.assetId;
   const known = id === null ? undefined : state.known.get(id);
   if (id === null || known === undefined) return fail({ code: 'NOT_FOUND', message: 'none of our assets is the one of the address' });
@@ -48,6 +48,10 @@ function payoutTo(state: AssetState, { text, address, courier }: Recipient): Res
   if (!predicted.ok) return fail({ code: 'USAGE', message: predicted.failure.message });
   const sibling = optionalSiblingHash(address.tapscriptSibling);
   if (!sibling.ok) return fail({ code: 'USAGE', message: sibling.failure.message });
+  const script = p2trScript(predicted.value);
+  // Whoever sends to an address of their own keeps the asset.
+  const record = state.addresses.get(script);
+  const own = record && { scriptKeyIndex: record.scriptKeyIndex, scriptKeyTweak: null, internalKeyIndex: record.internalKeyIndex };
   return ok({
     kind: 'send',
     assetId: id,
@@ -55,9 +59,11 @@ function payoutTo(state: AssetState, { text, address, courier }: Recipient): Res
     assetVersion: address.assetVersion,
     scriptKey: scriptKeyFor(address, id),
     internalKey: address.internalKey,
+    place,
     sibling: address.tapscriptSibling,
-    script: p2trScript(predicted.value),
-    address: text,
-    courier,
+    script,
+    interactive: false,
+    delivery: { address: text, courier },
+    own: own ?? null,
   });
 }

@@ -5,11 +5,12 @@ import type { TxId } from '../../base/ids.ts';
 import { type Codec, encodeWith } from '../../codec/codec.ts';
 import type { AssetTable, Row, StoredState } from '../batch.ts';
 import { numberCodec } from '../codec.ts';
-import { addressRecordCodec, anchorCodec, groupCodec, holdingCodec, knownCodec, seedlingsCodec } from './codec.ts';
+import { addressRecordCodec, anchorCodec, groupCodec, holdingCodec, knownCodec, leasesCodec, seedlingsCodec } from './codec.ts';
 import { atRest } from './holding.ts';
 import type { AssetState } from './types.ts';
 
 const SEEDLINGS = utf8('asset_batch');
+const LEASES = utf8('asset_leases');
 const KEY_INDEX = utf8('asset_key_index');
 
 /** Everything in which two states of the assets differ, as rows. */
@@ -23,6 +24,7 @@ export function assetRows(before: AssetState, after: AssetState): Row[] {
     ...rowsOf('asset_address', addressRecordCodec, before.addresses, after.addresses),
   ];
   if (before.seedlings !== after.seedlings) rows.push({ table: 'meta', key: SEEDLINGS, blob: encodeWith(seedlingsCodec, after.seedlings) });
+  if (before.leases !== after.leases) rows.push({ table: 'meta', key: LEASES, blob: encodeWith(leasesCodec, after.leases) });
   if (before.nextKeyIndex !== after.nextKeyIndex)
     rows.push({ table: 'meta', key: KEY_INDEX, blob: encodeWith(numberCodec, after.nextKeyIndex) });
   return rows;
@@ -45,6 +47,7 @@ export function loadAssets(stored: StoredState, read: <T>(name: string, codec: C
     (stored.assets?.[table] ?? []).map((blob) => read(table, codec, blob));
   const seedlings = stored.meta.get('asset_batch');
   const keyIndex = stored.meta.get('asset_key_index');
+  const leases = stored.meta.get('asset_leases');
   return {
     nextKeyIndex: keyIndex === undefined ? 0 : read('asset_key_index', numberCodec, keyIndex),
     seedlings: seedlings === undefined ? [] : read('asset_batch', seedlingsCodec, seedlings),
@@ -53,5 +56,6 @@ export function loadAssets(stored: StoredState, read: <T>(name: string, codec: C
     known: bytesMap(all('asset_known', knownCodec).map((each) => [assetId(each.genesis), each] as const)),
     groups: bytesMap(all('asset_group', groupCodec).map((each) => [each.groupKey, each] as const)),
     addresses: bytesMap(all('asset_address', addressRecordCodec).map((each) => [each.script, each] as const)),
+    leases: leases === undefined ? [] : read('asset_leases', leasesCodec, leases),
   };
 }

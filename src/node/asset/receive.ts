@@ -103,6 +103,8 @@ const received = (proof: Proof, env: NodeEnv): Anchor => ({
   feeSat: null,
   createdAt: env.now,
   deliveries: [],
+  note: null,
+  replaces: null,
 });
 
 /** What the proof of a minting teaches for ever. */

@@ -34,7 +34,8 @@ export interface AnchorBlock {
   readonly txMerkleProof: TxMerkleProof;
 }
 
-export type AnchorKind = 'mint' | 'send' | 'burn' | 'receive';
+/** `swap`: assets bought or sold for bitcoin. `foreign`: a transaction of somebody else that spends what we hold or what one of ours spends. */
+export type AnchorKind = 'mint' | 'send' | 'burn' | 'receive' | 'swap' | 'foreign';
 
 /** What left to somebody else, and whether its proof has arrived there. */
 export interface Delivery {
@@ -56,6 +57,10 @@ export interface Anchor {
   readonly feeSat: Sat | null;
   readonly createdAt: UnixTime;
   readonly deliveries: readonly Delivery[];
+  /** What its maker wrote down about it; for nobody else. */
+  readonly note: string | null;
+  /** The transaction of ours with the same assets and a lower fee that this one takes the place of. Whichever a block has is the right one. */
+  readonly replaces: TxId | null;
 }
 
 /** What became of an asset: it can be spent, or it was burnt, or it only closes a transfer that left nothing. */
@@ -80,6 +85,19 @@ export interface HoldingBase {
   readonly before: readonly Bytes[];
   readonly additionalInputs: readonly Bytes[];
 }
+
+/** An output that is held back: a packet, or an offer, that has left us spends it. */
+export interface Lease {
+  readonly outPoint: OutPoint;
+  readonly purpose: LeasePurpose;
+  /** What has left: the id of the packet or the offer, 32 bytes. */
+  readonly id: Bytes;
+  readonly createdAt: UnixTime;
+  /** From then on it may be spent otherwise. */
+  readonly expiresAt: UnixTime;
+}
+
+export type LeasePurpose = 'packet' | 'swap';
 
 /** An asset in an anchor, ours or not: the last transition of its file, and what came before. */
 export interface Holding {
@@ -146,6 +164,7 @@ export interface AssetState {
   readonly groups: BytesMap<Bytes, AssetGroup>;
   /** By output script. */
   readonly addresses: BytesMap<Bytes, AssetAddress>;
+  readonly leases: readonly Lease[];
 }
 
 export const NO_ASSETS: AssetState = {
@@ -156,6 +175,7 @@ export const NO_ASSETS: AssetState = {
   known: bytesMap(),
   groups: bytesMap(),
   addresses: bytesMap(),
+  leases: [],
 };
 
 /** What an output with assets is worth in bitcoin: above every dust limit, and what others' wallets use. */

@@ -6,9 +6,18 @@ import { expect, test } from 'vitest';
 import { assetId } from '../../../src/asset/genesis.ts';
 import { META_TYPE, type MetaReveal } from '../../../src/asset/proof/meta.ts';
 import { type Bytes, fromHex, toHex, utf8 } from '../../../src/base/bytes.ts';
+import { unixTime } from '../../../src/base/units.ts';
 import { type Codec, decodeWith, encodeWith } from '../../../src/codec/codec.ts';
-import { addressRecordCodec, anchorCodec, groupCodec, holdingCodec, knownCodec, seedlingsCodec } from '../../../src/node/asset/codec.ts';
-import type { AssetState, Seedling } from '../../../src/node/asset/types.ts';
+import {
+  addressRecordCodec,
+  anchorCodec,
+  groupCodec,
+  holdingCodec,
+  knownCodec,
+  leasesCodec,
+  seedlingsCodec,
+} from '../../../src/node/asset/codec.ts';
+import type { AssetState, Lease, Seedling } from '../../../src/node/asset/types.ts';
 import { AssetChain, seedling } from './asset-kit.ts';
 
 const META: MetaReveal = {
@@ -24,6 +33,23 @@ const SEEDLINGS: readonly Seedling[] = [
   seedling('plain', 7n),
   seedling('grouped', 2n ** 64n - 1n, { group: { kind: 'new' }, meta: META, assetVersion: 1 }),
   seedling('tranche', 1n, { type: 1, group: { kind: 'existing', groupKey: new Uint8Array(33).fill(2) } }),
+];
+
+const LEASES: readonly Lease[] = [
+  {
+    outPoint: { txid: new Uint8Array(32).fill(1) as never, vout: 3 },
+    purpose: 'packet',
+    id: new Uint8Array(32).fill(2),
+    createdAt: unixTime(5),
+    expiresAt: unixTime(9),
+  },
+  {
+    outPoint: { txid: new Uint8Array(32).fill(4) as never, vout: 0 },
+    purpose: 'swap',
+    id: new Uint8Array(32).fill(5),
+    createdAt: unixTime(6),
+    expiresAt: unixTime(7),
+  },
 ];
 
 /** A life that holds every kind of record; all in it is the same each time. */
@@ -56,10 +82,11 @@ type Form = readonly [name: string, version: number, codec: Codec<any>, blobs: r
 /** The newest version of each. */
 const FORMS: readonly Form[] = [
   ['asset', 3, holdingCodec, sorted(state.holdings.values(), holdingCodec)],
-  ['asset-anchor', 1, anchorCodec, sorted(state.anchors.values(), anchorCodec)],
+  ['asset-anchor', 2, anchorCodec, sorted(state.anchors.values(), anchorCodec)],
   ['asset-known', 1, knownCodec, sorted(state.known.values(), knownCodec)],
   ['asset-group', 1, groupCodec, sorted(state.groups.values(), groupCodec)],
   ['asset-address', 1, addressRecordCodec, sorted(state.addresses.values(), addressRecordCodec)],
+  ['asset-leases', 1, leasesCodec, [encodeWith(leasesCodec, LEASES)]],
   ['asset-batch', 1, seedlingsCodec, [encodeWith(seedlingsCodec, SEEDLINGS)]],
 ];
 const pathOf = (name: string, version: number): string => join(import.meta.dirname, '../../golden', `${name}.v${version}.hex`);
