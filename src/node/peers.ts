@@ -5,8 +5,9 @@ import { type UnixTime, unixTime } from '../base/units.ts';
 import { NETWORK_PARAMS } from '../bitcoin/network.ts';
 import { channelIdOf } from '../bolt/channel/state.ts';
 import { view } from '../bolt/channel/view.ts';
+import { isVersion2Type } from '../bolt/gossip/version-2.ts';
 import { checkFeatures, combineFeatures, initFeatures, negotiatedFeatures } from '../bolt/wire/features.ts';
-import type { Message, MessageName, MessageNamed } from '../bolt/wire/message.ts';
+import { type Message, type MessageName, type MessageNamed, messageType } from '../bolt/wire/message.ts';
 import { printable } from '../bolt/wire/setup.ts';
 import { channelOf, disconnect, feed, openMessage } from './channels.ts';
 import { channelView, type Draft, emit, log, sendTo, setPeer, update } from './draft.ts';
@@ -128,6 +129,9 @@ export function channelsOf(draft: Draft, peer: NodeId): readonly ChannelId[] {
 export function malformed(draft: Draft, input: Extract<NodeInput, { kind: 'malformed_message' }>): void {
   const peer = draft.state.peers.get(input.peer);
   if (peer === undefined || !isLink(peer, input.link)) return;
+  if (GOSSIP_TYPES.has(input.type)) emit(draft, { kind: 'gossip_malformed', link: input.link, peer: input.peer, type: input.type });
+  // A draft may change: a peer that speaks another revision of it has done nothing wrong.
+  if (isVersion2Type(input.type) && input.type % 2 === 1) return;
   // BOLT 1: an unreadable message of even type cannot be ignored; one of odd type that we know was meant to be understood as well.
   sendTo(draft, input.peer, {
     name: 'warning',
@@ -147,7 +151,12 @@ const GOSSIP: ReadonlySet<MessageName> = new Set<MessageName>([
   'query_channel_range',
   'reply_channel_range',
   'gossip_timestamp_filter',
+  'announcement_signatures_2',
+  'channel_announcement_2',
+  'node_announcement_2',
+  'channel_update_2',
 ]);
+const GOSSIP_TYPES: ReadonlySet<number> = new Set([...GOSSIP].map(messageType));
 
 /** A message of a peer. Returns the gossip and channel parts to their rooms. */
 export function message(draft: Draft, input: Extract<NodeInput, { kind: 'message' }>): void {

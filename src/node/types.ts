@@ -376,6 +376,8 @@ export type NodeEffect =
   | { readonly kind: 'reply'; readonly id: CommandId; readonly result: Result<NodeReply, NodeFailure> }
   /** For the owner of the graph: a gossip message or query of a peer. */
   | { readonly kind: 'gossip'; readonly link: number; readonly peer: NodeId; readonly message: Message }
+  /** For the owner of the graph, to be counted: a gossip message that could not be read. */
+  | { readonly kind: 'gossip_malformed'; readonly link: number; readonly peer: NodeId; readonly type: number }
   /** For the owner of the graph: our own announcement or update, to store and to broadcast. */
   | { readonly kind: 'announce'; readonly message: Message }
   | { readonly kind: 'peer_ready'; readonly link: number; readonly peer: NodeId; readonly features: Bytes }

@@ -53,11 +53,15 @@ function folded(fields: readonly SpecField[]): (readonly [string, string])[] {
 const shapes = (fields: { readonly [name: string]: { readonly shape: types.Shape } }) =>
   Object.entries(fields).map(([name, codec]) => [name, codec.shape.bolt]);
 
+/** Messages of a draft: their vectors are in `gossip-version-2.test.ts`. */
+const drafts = new Set(['announcement_signatures_2', 'channel_announcement_2', 'node_announcement_2', 'channel_update_2']);
+
 describe('the message table is that of the BOLTs', () => {
   const peer = specMessages.filter((message) => message.onion_failure !== true);
 
   it('holds every peer message and no other', () => {
-    expect(messageDefinitions.map((d) => d.name).toSorted()).toEqual(peer.map((m) => m.name).toSorted());
+    const names = messageDefinitions.map((d) => d.name).filter((name) => !drafts.has(name));
+    expect(names.toSorted()).toEqual(peer.map((m) => m.name).toSorted());
     expect(new Set(messageDefinitions.map((d) => d.type)).size).toBe(messageDefinitions.length);
   });
 

@@ -1,6 +1,7 @@
 import { type Bytes, toHex } from '../../base/bytes.ts';
 import { formatScid, type ShortChannelId } from '../../base/ids.ts';
 import { formatTxId } from '../../bitcoin/tx.ts';
+import { isVersion2, problemOfVersion2 } from '../../bolt/gossip/version-2.ts';
 import { describeFeatures } from '../../bolt/invoice/features.ts';
 import { combineFeatures } from '../../bolt/wire/features.ts';
 import { type AnyMessageDefinition, decodeMessage, messageDefinitions } from '../../bolt/wire/message.ts';
@@ -20,19 +21,25 @@ export function decodeMessageBytes(bytes: Bytes): Decoded {
   const type = ((bytes[0] as number) << 8) | (bytes[1] as number);
   const definition = messageDefinitions.find((one) => one.type === type) as AnyMessageDefinition;
   const explain = () => explainMessage(definition, bytes);
+  const malformed = (code: 'UNKNOWN_FEATURE' | 'MALFORMED', message: string): Decoded => {
+    const answer = refused({ kind: 'message', network: null, explain }, { code, message });
+    return { ...answer, json: { ...answer.json, name: definition.name, type } };
+  };
   if (!decoded.ok) {
     const { path, message } = decoded.failure;
     // BOLT 1: an unknown even record is a feature that the reader does not have.
     const code = message.startsWith('unknown even type') ? 'UNKNOWN_FEATURE' : 'MALFORMED';
-    const answer = refused({ kind: 'message', network: null, explain }, { code, message: path === '' ? message : `${path}: ${message}` });
-    return { ...answer, json: { ...answer.json, name: definition.name, type } };
+    return malformed(code, path === '' ? message : `${path}: ${message}`);
   }
+  const draft = decoded.value.name !== 'unknown' && isVersion2(decoded.value) ? decoded.value : null;
+  const problem = draft === null ? null : problemOfVersion2(draft);
+  if (problem !== null) return malformed('MALFORMED', `${definition.name}: ${problem}`);
   const value = decoded.value as unknown as Values & { readonly tlvs?: Values };
   const json = {
     kind: 'message',
     network: null,
     valid: true,
-    problems: [],
+    problems: draft === null ? [] : ['a message of gossip version 2, which is a draft: its signature is not checked'],
     name: definition.name,
     type,
     fields: fieldsJson(definition, value),

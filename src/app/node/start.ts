@@ -369,6 +369,7 @@ export class Node implements NodeRuntime {
         this.#chain?.publish(effect.tx, effect.label);
         return;
       case 'gossip':
+      case 'gossip_malformed':
       case 'announce':
       case 'peer_ready':
       case 'peer_gone':

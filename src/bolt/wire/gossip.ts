@@ -1,5 +1,6 @@
 // Messages of BOLT 7.
 import { message } from '../../codec/message.ts';
+import type { TlvFields } from '../../codec/tlv.ts';
 import {
   bigsize,
   byte,
@@ -9,11 +10,14 @@ import {
   msat,
   nodeId,
   point,
+  present,
   restBytes,
   restList,
+  sat,
   shortChannelId,
   signature,
   struct,
+  txid,
   u16,
   u32,
   varBytes,
@@ -98,4 +102,59 @@ export const gossipTimestampFilter = message(265, 'gossip_timestamp_filter', {
   chainHash,
   firstTimestamp: u32,
   timestampRange: u32,
+});
+
+// Gossip version 2 (taproot gossip): a draft of lightning/bolts pull request 1059, numbers and records as lnd has them. Each message is one TLV
+// stream; `bolt/gossip/version-2.ts` says which records a message must have.
+const version2 = <const N extends string, T extends TlvFields>(type: number, name: N, tlvs: T) => message(type, name, {}, tlvs);
+
+/** What a side contributes to the signature of `channel_announcement_2`: its partial signatures for node and Bitcoin key in one. */
+export const announcementSignatures2 = version2(260, 'announcement_signatures_2', {
+  channelId: [0n, channelId],
+  shortChannelId: [2n, shortChannelId],
+  partialSignature: [4n, bytes(32)],
+});
+
+/** Without `chain_hash` it is of the main network. Without Bitcoin keys the signature is of the funding output's own key and the two nodes. */
+export const channelAnnouncement2 = version2(267, 'channel_announcement_2', {
+  chainHash: [0n, chainHash],
+  features: [2n, restBytes],
+  shortChannelId: [4n, shortChannelId],
+  capacitySatoshis: [6n, sat],
+  nodeId1: [8n, nodeId],
+  nodeId2: [10n, nodeId],
+  bitcoinKey1: [12n, point],
+  bitcoinKey2: [14n, point],
+  merkleRootHash: [16n, bytes(32)],
+  outpoint: [18n, struct({ txid, outputIndex: u16 })],
+  signature: [160n, signature],
+});
+
+/** `block_height` takes the place of a timestamp. A Tor v3 address is its 35 decoded bytes; the host name ends with two bytes of port. */
+export const nodeAnnouncement2 = version2(269, 'node_announcement_2', {
+  features: [0n, restBytes],
+  color: [1n, bytes(3)],
+  blockHeight: [2n, u32],
+  alias: [3n, restBytes],
+  nodeId: [4n, nodeId],
+  ipv4Addresses: [5n, restList(struct({ address: bytes(4), port: u16 }))],
+  ipv6Addresses: [7n, restList(struct({ address: bytes(16), port: u16 }))],
+  torV3Addresses: [9n, restList(struct({ address: bytes(35), port: u16 }))],
+  dnsHostname: [11n, restBytes],
+  signature: [160n, signature],
+});
+
+/** Records left out have defaults: main network, enabled, of node 1, 80 blocks, 1 msat minimum, 1000 msat base fee, 1 millionth. Amounts are in msat. */
+export const channelUpdate2 = version2(271, 'channel_update_2', {
+  chainHash: [0n, chainHash],
+  shortChannelId: [2n, shortChannelId],
+  blockHeight: [4n, u32],
+  disableFlags: [6n, byte],
+  secondPeer: [8n, present],
+  cltvExpiryDelta: [10n, u16],
+  htlcMinimumMsat: [12n, bigsize],
+  htlcMaximumMsat: [14n, bigsize],
+  feeBaseMsat: [16n, u32],
+  feeProportionalMillionths: [18n, u32],
+  signature: [160n, signature],
 });

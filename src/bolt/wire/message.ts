@@ -11,7 +11,7 @@ import * as setup from './setup.ts';
 import type { WireCodec, WireFields } from './types.ts';
 import * as update from './update.ts';
 
-/** Every message of BOLTs 1, 2, 4 and 7 that peers send each other. */
+/** Every message of BOLTs 1, 2, 4 and 7 that peers send each other, and those of the draft of gossip version 2. */
 export const MESSAGES = [
   setup.init,
   setup.error,
@@ -63,6 +63,10 @@ export const MESSAGES = [
   gossip.queryChannelRange,
   gossip.replyChannelRange,
   gossip.gossipTimestampFilter,
+  gossip.announcementSignatures2,
+  gossip.channelAnnouncement2,
+  gossip.nodeAnnouncement2,
+  gossip.channelUpdate2,
 ] as const;
 
 /** A message by its BOLT name: `name`, its fields in camelCase, and its records in `tlvs`. */

@@ -13,6 +13,7 @@ import {
   sameUpdateBody,
 } from '../../bolt/gossip/raw.ts';
 import { unsignedAnnouncement, unsignedUpdate } from '../../bolt/gossip/synthetic.ts';
+import { readVersion2 } from '../../bolt/gossip/version-2.ts';
 import { CHANNEL_UNROUTABLE, CHANNEL_UNSIGNED, EDGE_KNOWN, type Graph, NODE_UNROUTABLE } from '../../bolt/route/graph.ts';
 import { unassignedRequired } from '../../bolt/wire/features.ts';
 import type { GraphDatabase } from './database.ts';
@@ -29,6 +30,9 @@ export type Origin =
 /** Why a message was not taken. The names are counted and shown. */
 export type Refusal =
   | 'malformed'
+  /** Of gossip version 2, for which there is no validation yet. */
+  | 'version_2'
+  | 'version_2_malformed'
   | 'wrong_chain'
   | 'duplicate'
   | 'stale'
@@ -158,7 +162,7 @@ export class Intake {
   /** Takes one message as received. Returns whether it was queued. */
   submit(bytes: Bytes, origin: Origin, capacitySat?: number): boolean {
     const message = readGossip(bytes);
-    if (message === null) return this.#refuse('malformed', null, origin);
+    if (message === null) return this.#refuse(refusalOfUnread(bytes), null, origin);
     const refusal = this.#precheck(message, origin);
     if (refusal !== null) return this.#refuse(refusal, message, origin);
     if (origin.kind === 'own') {
@@ -348,6 +352,12 @@ export class Intake {
     }
     this.#options.onAccepted({ message, origin });
   }
+}
+
+function refusalOfUnread(bytes: Bytes): Refusal {
+  const version2 = readVersion2(bytes);
+  if (version2 === null) return 'malformed';
+  return version2 === 'well_formed' ? 'version_2' : 'version_2_malformed';
 }
 
 function textOf(id: Bytes): string {

@@ -10,6 +10,8 @@ import type { Refusal } from './intake.ts';
 const WEIGHTS: Readonly<Record<Refusal, number>> = {
   bad_signature: 1000,
   malformed: 1000,
+  // A peer may speak another revision of the draft.
+  version_2_malformed: 10,
   bad_order: 200,
   bad_address: 50,
   wrong_chain: 50,
@@ -22,6 +24,7 @@ const WEIGHTS: Readonly<Record<Refusal, number>> = {
   unknown_node: 0,
   unknown_channel: 0,
   duplicate: 0,
+  version_2: 0,
   stale: 0,
 };
 const LIMIT = 1000;

@@ -9,6 +9,7 @@ import { txId } from '../../bitcoin/tx.ts';
 import { rangeReplies } from '../../bolt/gossip/answer.ts';
 import { decodeFlags, decodeScids } from '../../bolt/gossip/encoding.ts';
 import { CHANNEL_ANNOUNCEMENT, CHANNEL_UPDATE, messageTypeOf, NODE_ANNOUNCEMENT, readGossip } from '../../bolt/gossip/raw.ts';
+import { isVersion2Type, problemOfVersion2 } from '../../bolt/gossip/version-2.ts';
 import { type CostModel, DEFAULT_COSTS } from '../../bolt/route/cost.ts';
 import { FlowSearcher } from '../../bolt/route/flow.ts';
 import { Graph } from '../../bolt/route/graph.ts';
@@ -30,7 +31,7 @@ import { loadSnapshot, saveSnapshot } from './snapshot-file.ts';
 import { SyncKeeper } from './sync-keeper.ts';
 import { pooledVerifier, type Verifier } from './verifier.ts';
 
-export type GossipEffect = Extract<NodeEffect, { kind: 'gossip' | 'announce' | 'peer_ready' | 'peer_gone' }>;
+export type GossipEffect = Extract<NodeEffect, { kind: 'gossip' | 'gossip_malformed' | 'announce' | 'peer_ready' | 'peer_gone' }>;
 
 /** The owner of the graph. Nothing here throws because of what a peer, a file or the chain says. */
 export interface GossipService {
@@ -39,7 +40,7 @@ export interface GossipService {
   handle(effect: GossipEffect): void;
   /**
    * The bytes of a channel_announcement, channel_update or node_announcement of a peer, type included: the same as `handle` without decoding and
-   * encoding, which a network's worth of gossip feels. Returns whether it was one of these.
+   * encoding, which a network's worth of gossip feels. The same messages of version 2 are counted. Returns whether it was one of these.
    */
   receive(link: number, bytes: Bytes): boolean;
   /** A connected block: outpoints spent in it close channels. */
@@ -191,12 +192,16 @@ class Service implements GossipService {
       case 'gossip':
         this.#gossip(effect);
         return;
+      case 'gossip_malformed':
+        this.#onRefused(isVersion2Type(effect.type) ? 'version_2_malformed' : 'malformed', { ...effect, kind: 'peer' });
+        return;
     }
   }
 
   receive(link: number, bytes: Bytes): boolean {
     const type = messageTypeOf(bytes);
-    if (type !== CHANNEL_ANNOUNCEMENT && type !== CHANNEL_UPDATE && type !== NODE_ANNOUNCEMENT) return false;
+    const isGossip = type === CHANNEL_ANNOUNCEMENT || type === CHANNEL_UPDATE || type === NODE_ANNOUNCEMENT || isVersion2Type(type);
+    if (!isGossip) return false;
     const peer = this.#peers.get(link);
     if (this.#closed || peer === undefined) return true;
     peer.sync.progress(this.#options.now());
@@ -427,6 +432,12 @@ class Service implements GossipService {
       case 'channel_update':
       case 'node_announcement':
         this.receive(effect.link, encodeMessage(message));
+        return;
+      case 'announcement_signatures_2':
+      case 'channel_announcement_2':
+      case 'node_announcement_2':
+      case 'channel_update_2':
+        this.#onRefused(problemOfVersion2(message) === null ? 'version_2' : 'version_2_malformed', { ...effect, kind: 'peer' });
         return;
       case 'reply_channel_range':
       case 'reply_short_channel_ids_end': {

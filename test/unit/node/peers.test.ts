@@ -182,3 +182,15 @@ test('what an older link still says, and what comes before init, is not taken', 
   const effects = small.step({ kind: 'message', link: fresh, peer: large.nodeId, message });
   expect(effects).toMatchObject([{ kind: 'close_link', link: fresh }]);
 });
+
+test('gossip that cannot be read is counted; the peer is disconnected for it, unless it is of the draft of version 2', () => {
+  const { world, small, large } = twoNodes();
+  const link = world.connect(small, large);
+  const read = (type: number): void => void small.step({ kind: 'malformed_message', link, peer: large.nodeId, type, why: 'cut off' });
+  for (const type of [267, 269, 271]) read(type);
+  expect(closed(small)).toEqual([]);
+  read(258);
+  expect(closed(small)).toEqual([link]);
+  const counted = small.effects.flatMap((effect) => (effect.kind === 'gossip_malformed' ? [effect.type] : []));
+  expect(counted).toEqual([267, 269, 271, 258]);
+});

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { fromHex } from '../../../../src/base/bytes.ts';
 import type { BlockHash, TxId } from '../../../../src/base/ids.ts';
 import { fail, ok } from '../../../../src/base/result.ts';
 import { height, sat, unixTime } from '../../../../src/base/units.ts';
@@ -6,8 +7,9 @@ import { NETWORK_PARAMS } from '../../../../src/bitcoin/network.ts';
 import { fundingScript } from '../../../../src/bolt/channel/scripts.ts';
 import { encodeScids } from '../../../../src/bolt/gossip/encoding.ts';
 import { STALL_SECONDS } from '../../../../src/bolt/gossip/sync.ts';
-import { encodeMessage, type Message } from '../../../../src/bolt/wire/message.ts';
+import { decodeMessage, encodeMessage, type Message } from '../../../../src/bolt/wire/message.ts';
 import { type ChainSource, unreachable } from '../../../../src/io/chain/source.ts';
+import vectors from '../../../vectors/gossip-version-2-lnd.json' with { type: 'json' };
 import { announcement, channel, GOSSIP_FEATURES, type Harness, NOW, nodeAnnouncement, open, party, update } from './world.ts';
 
 const [self, a, b, c] = [party(1), party(2), party(3), party(4)];
@@ -68,6 +70,44 @@ describe('a peer that misbehaves is let go', () => {
     say(harness, [ask(Uint8Array.of(1)), ...channel(a, b, scidAt(10))]);
     await harness.service.sync(0);
     expect(harness.service.status()).toMatchObject({ channels: 0, peers: 0 });
+    await harness.service.close();
+  });
+});
+
+describe('gossip of version 2', () => {
+  const messages = vectors.messages.map(({ hex }) => fromHex(hex));
+  it('is counted, and neither taken into the graph nor passed on, from a peer and from a file', async () => {
+    const harness = await open(self);
+    ready(harness, 1, a);
+    ready(harness, 2, b);
+    const filter = { name: 'gossip_timestamp_filter', chainHash, firstTimestamp: 0, timestampRange: 0xffffffff, tlvs: {} } as const;
+    harness.service.handle({ kind: 'gossip', link: 2, peer: b.id, message: filter });
+    const before = harness.sent.length;
+    for (const bytes of messages) {
+      const decoded = decodeMessage(bytes);
+      if (decoded.ok) say(harness, [decoded.value as Message]);
+      expect(harness.service.receive(1, bytes)).toBe(true);
+    }
+    await harness.service.sync(0);
+    harness.clock.now = unixTime(NOW + 120);
+    harness.service.tick(harness.clock.now);
+    expect(harness.service.status()).toMatchObject({ nodes: 0, channels: 0, updates: 0, accepted: 0, peers: 2 });
+    expect(harness.service.status().refused).toEqual({ version_2: 2 * messages.length });
+    expect(harness.sent.slice(before).filter(({ message }) => message.name.endsWith('_2'))).toEqual([]);
+    await harness.service.close();
+  });
+
+  it('that is malformed is counted as refused; a hundred of them and the peer is let go', async () => {
+    const harness = await open(self);
+    ready(harness);
+    const broken = Uint8Array.of(1, 15, 2, 8, 0);
+    harness.service.receive(1, broken);
+    say(harness, [{ name: 'channel_update_2', tlvs: {} }]);
+    harness.service.handle({ kind: 'gossip_malformed', link: 1, peer: a.id, type: 267 });
+    expect(harness.service.status().refused).toEqual({ version_2_malformed: 3 });
+    expect(harness.punished).toEqual([]);
+    for (let i = 0; i < 97; i++) harness.service.receive(1, broken);
+    expect(harness.punished).toEqual(['gossip refused: version 2 malformed']);
     await harness.service.close();
   });
 });
