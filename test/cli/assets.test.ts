@@ -107,13 +107,18 @@ test('units are sent, proved by a file, taken in, and burnt', async () => {
   await ok('alice', 'asset', 'send', address, '--dry-run');
   await ok('alice', 'asset', 'send', address);
   mine();
-  expect(await ok('bob', 'asset', 'transfers')).toMatchObject({ arrivals: [{ amount: '250', proved: false }] });
+  expect(await ok('bob', 'asset', 'transfers')).toMatchObject({
+    arrivals: [{ assets: [{ amount: '250' }], status: 'confirmed', proved: false }],
+  });
   await ok('alice', 'proof', 'export', address, '--out', path('for-bob'));
   expect(await ok('bob', 'proof', 'verify', path('for-bob'))).toMatchObject({ valid: true, amount: '250', transitions: 2 });
   expect(await confirmed('bob', 'beans')).toEqual([]);
   expect(await ok('bob', 'proof', 'import', path('for-bob'))).toMatchObject({ owned: true });
   expect([await confirmed('bob', 'beans'), await confirmed('alice', 'beans')]).toEqual([['250'], ['750']]);
-  expect(await ok('bob', 'asset', 'transfers')).toMatchObject({ arrivals: [{ proved: true }], transfers: [{ kind: 'receive' }] });
+  expect(await ok('bob', 'asset', 'transfers')).toMatchObject({
+    arrivals: [{ status: 'completed', proved: true }],
+    transfers: [{ kind: 'receive' }],
+  });
   expect(await refused('bob', 'asset', 'burn', 'beans', '1')).toEqual(['INSUFFICIENT_FUNDS', 6]);
   expect(await refused('alice', 'asset', 'burn', 'beans', '751')).toEqual(['INSUFFICIENT_FUNDS', 6]);
   await ok('alice', 'asset', 'burn', 'beans', '50');

@@ -218,11 +218,10 @@ test('tapd sends to an address of lnkit, which takes the proof from a file, veri
   await eventually('the transfer in the mempool', async () => (await network.bitcoind.mempool())[0]);
   await network.mine(1);
   const arrival = await eventually('the output', async () => {
-    const { arrivals } = await lnkit.ok<{ arrivals: readonly { outpoint: string; amount: string; proved: boolean }[] }>(
-      'asset',
-      'transfers',
-    );
-    return arrivals.find(({ amount, proved }) => amount === '250' && !proved);
+    const { arrivals } = await lnkit.ok<{
+      arrivals: readonly { outpoint: string; assets: readonly { amount: string }[]; proved: boolean }[];
+    }>('asset', 'transfers');
+    return arrivals.find(({ assets, proved }) => assets[0]?.amount === '250' && !proved);
   });
   expect(arrival.outpoint).toMatch(/^[0-9a-f]{64}:\d+$/);
   const { script_key: scriptKey } = await tapd.cli<{ script_key: string }>('addrs', 'decode', '--addr', address);

@@ -38,7 +38,11 @@ export async function sendAsset(world: World, { alice, bob }: Pair): Promise<Tol
   const { address } = await bob.call('asset.address', { asset: 'beans', amount: SENT, courier: COURIER });
   const sent = await alice.call('asset.send', { addresses: [address], dry_run: false });
   await confirm(world, sent.txid);
-  const seen = await bob.eventually('asset.transfers', {}, ({ arrivals }) => arrivals.find(({ amount }) => amount === SENT) ?? null);
+  const seen = await bob.eventually(
+    'asset.transfers',
+    {},
+    ({ arrivals }) => arrivals.find(({ assets }) => assets[0]?.amount === SENT) ?? null,
+  );
   claim(!seen.proved && seen.outpoint.startsWith(sent.txid), 'bob sees the output, and waits for its proof', seen);
   const received = await handOver(world, { from: alice, to: bob, what: address });
   claim(received.owned && received.amount === SENT && received.transitions === 2, 'bob has verified both transitions', received);

@@ -9,6 +9,7 @@ import type { Anchor, AssetState, Holding, KnownAsset, Seedling } from '../../no
 import { notFound, usage } from '../define.ts';
 import { jsonInteger } from '../json.ts';
 import { amount, choice, count, hex, list, nullable, object, outpoint, type SchemaOf, type TypeOf, text, time } from '../schema.ts';
+import { deliveryJson, deliverySchema } from './asset-custody.ts';
 
 /** A u64 as a decimal string. */
 export const units = (): SchemaOf<string> => text({ pattern: '^\\d+$', description: 'asset units' });
@@ -84,7 +85,7 @@ export const anchorSchema = object({
   fee_sat: nullable(amount()),
   created_at: time(),
   assets: list(holdingSchema),
-  deliveries: list(object({ address: text(), courier: text(), amount: units(), delivered_at: nullable(time()) })),
+  deliveries: list(deliverySchema),
 });
 
 export function anchorJson(state: AssetState, anchor: Anchor): TypeOf<typeof anchorSchema> {
@@ -97,12 +98,7 @@ export function anchorJson(state: AssetState, anchor: Anchor): TypeOf<typeof anc
     fee_sat: anchor.feeSat === null ? null : jsonInteger(anchor.feeSat),
     created_at: anchor.createdAt,
     assets: here.map((holding) => holdingJson(state, holding)),
-    deliveries: anchor.deliveries.map(({ key, address, courier, deliveredAt }) => ({
-      address,
-      courier,
-      amount: `${state.holdings.get(key)?.facts.amount ?? 0n}`,
-      delivered_at: deliveredAt,
-    })),
+    deliveries: anchor.deliveries.map((delivery) => deliveryJson(state, anchor, delivery)),
   };
 }
 

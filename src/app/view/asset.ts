@@ -80,7 +80,7 @@ export function transfersView({ transfers, arrivals }: ResultOf<'asset.transfers
     rows.length === 0 ? 'no transfers yet' : table(['time (UTC)', 'kind', 'block>', 'fee>', 'sent', 'transaction'], rows, style);
   const waiting = arrivals.filter(({ proved }) => !proved);
   if (waiting.length === 0) return shown;
-  return `${shown}\n${style.warn('arrived, and its proof is still missing:')}\n${waiting.map((each) => `  ${each.amount} units at ${each.outpoint}`).join('\n')}`;
+  return `${shown}\n${style.warn('arrived, and its proof is still missing:')}\n${waiting.map((each) => `  ${each.assets.map(({ amount }) => amount).join(' + ')} units at ${each.outpoint}`).join('\n')}`;
 }
 
 export function assetVerifyView({ assets }: ResultOf<'asset.verify'>, style: Style): string {

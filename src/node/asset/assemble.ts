@@ -14,7 +14,7 @@ import { settleSpends } from './fate.ts';
 import { holdingOf } from './holding.ts';
 import { changeOutput } from './mint.ts';
 import { certain } from './sign.ts';
-import type { Anchor, AnchorKind, AssetState, Delivery, Holding, HoldingBase } from './types.ts';
+import { type Anchor, type AnchorKind, type AssetState, type Delivery, type Holding, type HoldingBase, UNTRIED } from './types.ts';
 
 /** Keys of ours that a new asset is under. */
 export interface OwnKeys {
@@ -81,7 +81,7 @@ export function assemble(state: AssetState, env: NodeEnv, parts: AssemblyParts):
   const outputs: AnchorOutput[] = [...leadingOutputs(funding), ...built.map(({ output }) => output), ...changeOutput(funding)];
   const made = placed.map((each) => ({ each, holding: holdingFor(each, tx, { outputs, sites, first: funding.leading.length }) }));
   const deliveries = made.flatMap(({ each: { delivery }, holding }): Delivery[] =>
-    delivery === null ? [] : [{ key: holding.key, ...delivery, deliveredAt: null }],
+    delivery === null ? [] : [{ key: holding.key, ...delivery, deliveredAt: null, ...UNTRIED }],
   );
   const anchor: Anchor = {
     txid: txId(tx),

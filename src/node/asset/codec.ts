@@ -1,3 +1,4 @@
+import { decodeTapAddress } from '../../asset/address/address.ts';
 import { genesisCodec } from '../../asset/genesis.ts';
 import { metaRevealCodec } from '../../asset/proof/meta.ts';
 import { proofCodec } from '../../asset/proof/proof.ts';
@@ -25,19 +26,26 @@ import {
 } from '../../codec/codec.ts';
 import { CodecError } from '../../codec/reader.ts';
 import { blob, oneOf, text, versioned } from '../../codec/stored.ts';
+import { partsOf } from './arrivals.ts';
 import { atRest, encodedProof, holdingOf, NO_BASE, restingOn } from './holding.ts';
-import type {
-  Anchor,
-  AnchorKind,
-  AssetAddress,
-  AssetFate,
-  AssetGroup,
-  Holding,
-  KnownAsset,
-  Lease,
-  LeasePurpose,
-  Seedling,
-  SeedlingGroup,
+import {
+  type AddressVersion,
+  type Anchor,
+  type AnchorKind,
+  type Arrival,
+  type ArrivalPart,
+  type AssetAddress,
+  type AssetFate,
+  type AssetGroup,
+  type Delivery,
+  type Holding,
+  type KnownAsset,
+  type Lease,
+  type LeasePurpose,
+  type Seedling,
+  type SeedlingGroup,
+  type Tries,
+  UNTRIED,
 } from './types.ts';
 
 // What is stored of assets. Every version that was ever written is read; numbers of choices are part of the format.
@@ -70,6 +78,21 @@ export const seedlingsCodec: Codec<readonly Seedling[]> = versioned(list(bigsize
 
 const kind: Codec<AnchorKind> = oneOf('mint', 'send', 'burn', 'receive', 'swap', 'foreign');
 
+const triesFields = {
+  attempts: u32,
+  retryAt: time,
+  lastError: nullable(struct({ code: text, message: text })),
+};
+
+/** A form from before tries were counted. */
+const untried = <T extends Tries>(form: Codec<Omit<T, keyof Tries>>): Codec<T> =>
+  map(
+    form,
+    (read) => ({ ...read, ...UNTRIED }) as T,
+    (value) => value,
+  );
+
+const deliveryFields = { key, address: text, courier: text, deliveredAt: nullable(time) };
 const anchorFields = {
   txid: id,
   tx: txCodec,
@@ -77,15 +100,18 @@ const anchorFields = {
   block: nullable(struct({ header: blockHeaderCodec, height, txMerkleProof: txMerkleProofCodec })),
   feeSat: nullable(u64 as Codec<Sat>),
   createdAt: time,
-  deliveries: list(bigsizeNumber, struct({ key, address: text, courier: text, deliveredAt: nullable(time) })),
 };
+const delivery1: Codec<Delivery> = untried<Delivery>(struct(deliveryFields));
 const anchor1: Codec<Anchor> = map(
-  struct(anchorFields),
+  struct({ ...anchorFields, deliveries: list(bigsizeNumber, delivery1) }),
   (read) => ({ ...read, note: null, replaces: null }),
   ({ note: _, replaces: __, ...stored }) => stored,
 );
-const anchor2: Codec<Anchor> = struct({ ...anchorFields, note: nullable(text), replaces: nullable(id) });
-export const anchorCodec: Codec<Anchor> = versioned(anchor1, anchor2);
+const anchorExtras = { note: nullable(text), replaces: nullable(id) };
+const anchor2: Codec<Anchor> = struct({ ...anchorFields, deliveries: list(bigsizeNumber, delivery1), ...anchorExtras });
+const delivery2: Codec<Delivery> = struct({ ...deliveryFields, ...triesFields });
+const anchor3: Codec<Anchor> = struct({ ...anchorFields, deliveries: list(bigsizeNumber, delivery2), ...anchorExtras });
+export const anchorCodec: Codec<Anchor> = versioned(anchor1, anchor2, anchor3);
 
 const purpose: Codec<LeasePurpose> = oneOf('packet', 'swap');
 const lease: Codec<Lease> = struct({ outPoint: outPointCodec, purpose, id: key, createdAt: time, expiresAt: time });
@@ -136,7 +162,8 @@ export const holdingCodec: Codec<Holding> = versioned(
 
 export const knownCodec: Codec<KnownAsset> = versioned(struct({ genesis: genesisCodec, meta, groupKey: nullable(bytes(33)) }));
 export const groupCodec: Codec<AssetGroup> = versioned(struct({ groupKey: bytes(33), anchorId: key, rawKeyIndex: nullable(u32) }));
-export const addressRecordCodec: Codec<AssetAddress> = versioned(
+const addressFields = { text, scriptKeyIndex: u32, internalKeyIndex: u32, script: blob, createdAt: time };
+const address1: Codec<AssetAddress> = map(
   struct({
     text,
     assetId: key,
@@ -146,4 +173,34 @@ export const addressRecordCodec: Codec<AssetAddress> = versioned(
     createdAt: time,
     arrivals: list(bigsizeNumber, struct({ outPoint: outPointCodec, height })),
   }),
+  (read) => {
+    const { version, parts } = askedBy(read.text);
+    return { ...read, version, arrivals: read.arrivals.map((arrival): Arrival => ({ ...arrival, parts, provedAt: null, ...UNTRIED })) };
+  },
+  () => {
+    throw new RangeError('the first form of an address is not written any more');
+  },
 );
+const address2: Codec<AssetAddress> = struct({
+  ...addressFields,
+  version: u8 as Codec<number> as Codec<AddressVersion>,
+  assetId: nullable(key),
+  arrivals: list(
+    bigsizeNumber,
+    struct({
+      outPoint: outPointCodec,
+      height: nullable(height),
+      parts: list(bigsizeNumber, struct({ assetId: key, amount: u64, scriptKey: bytes(33) })),
+      provedAt: nullable(time),
+      ...triesFields,
+    }),
+  ),
+});
+export const addressRecordCodec: Codec<AssetAddress> = versioned(address1, address2);
+
+/** The first form did not say it: the address does. */
+function askedBy(address: string): { readonly version: AddressVersion; readonly parts: readonly ArrivalPart[] } {
+  const decoded = decodeTapAddress(address);
+  if (!decoded.ok) throw new CodecError(decoded.failure.message);
+  return { version: decoded.value.address.version as AddressVersion, parts: partsOf(decoded.value.address) };
+}

@@ -1,12 +1,12 @@
 import { assertNever } from '../../base/assert.ts';
-import { type Bytes, equal, toHex } from '../../base/bytes.ts';
-import type { CommandId, TxId } from '../../base/ids.ts';
+import type { CommandId } from '../../base/ids.ts';
 import type { Result } from '../../base/result.ts';
 import { type FeeratePerKw, type Sat, sat } from '../../base/units.ts';
 import { type Draft, emit, refuse, reply, update } from '../draft.ts';
 import type { NodeFailure } from '../types.ts';
 import { addUnconfirmed, handOut } from '../wallet/wallet.ts';
 import type { Funding } from './anchor-tx.ts';
+import { type CustodyAction, custodyCommand } from './custody.ts';
 import type { FileParts } from './history.ts';
 import { addSeedling, buildMinting } from './mint.ts';
 import { type AddressRequest, importFile, newAddress } from './receive.ts';
@@ -32,7 +32,7 @@ export type AssetAction =
       readonly feerate: FeeratePerKw | null;
       readonly dryRun: boolean;
     }
-  | { readonly kind: 'delivered'; readonly txid: TxId; readonly key: Bytes };
+  | CustodyAction;
 
 /** What a transaction with assets costs on the chain. */
 export interface AnchorCost {
@@ -94,7 +94,12 @@ export function assetCommand(draft: Draft, id: CommandId, action: AssetAction): 
       return;
     }
     case 'delivered':
-      delivered(draft, id, action);
+    case 'not_delivered':
+    case 'redeliver':
+    case 'arrived':
+    case 'not_proved':
+    case 'import_files':
+      custodyCommand(draft, id, action);
       return;
     default:
       assertNever(action, 'asset command');
@@ -163,16 +168,3 @@ export const costOf = ({ feeSat, weight, outputs }: Funding): AnchorCost => ({
   weight,
   lockedSat: sat(ASSET_OUTPUT_SAT * BigInt(outputs)),
 });
-
-function delivered(draft: Draft, id: CommandId, { txid, key }: Extract<AssetAction, { kind: 'delivered' }>): void {
-  const { assets } = draft.state;
-  const anchor = assets.anchors.get(txid);
-  if (anchor === undefined) {
-    refuse(draft, id, { code: 'NOT_FOUND', message: `there is no transfer ${toHex(txid)}` });
-    return;
-  }
-  const at = draft.env.now;
-  const deliveries = anchor.deliveries.map((each) => (equal(each.key, key) ? { ...each, deliveredAt: each.deliveredAt ?? at } : each));
-  update(draft, { assets: { ...assets, anchors: assets.anchors.set(txid, { ...anchor, deliveries }) } });
-  reply(draft, id, { kind: 'done' });
-}

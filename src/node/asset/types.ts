@@ -37,12 +37,25 @@ export interface AnchorBlock {
 /** `swap`: assets bought or sold for bitcoin. `foreign`: a transaction of somebody else that spends what we hold or what one of ours spends. */
 export type AnchorKind = 'mint' | 'send' | 'burn' | 'receive' | 'swap' | 'foreign';
 
+/** Something that is asked of others until it comes about. A restart goes on where it stood. */
+export interface Tries {
+  /** How often it failed. */
+  readonly attempts: number;
+  /** Not tried again before. */
+  readonly retryAt: UnixTime;
+  /** Why the last try failed; null before the first one. */
+  readonly lastError: { readonly code: string; readonly message: string } | null;
+}
+
+export const UNTRIED: Tries = { attempts: 0, retryAt: 0 as UnixTime, lastError: null };
+
 /** What left to somebody else, and whether its proof has arrived there. */
-export interface Delivery {
+export interface Delivery extends Tries {
   /** Of the holding that is the recipient's. */
   readonly key: Bytes;
   readonly address: string;
   readonly courier: string;
+  /** A reorganisation of its anchor makes it null again: the proof is another one then. */
   readonly deliveredAt: UnixTime | null;
 }
 
@@ -135,22 +148,39 @@ export interface AssetGroup {
   readonly rawKeyIndex: number | null;
 }
 
-export interface Arrival {
+/** An output that an address has received. Whether it is proved, the holdings say (`arrivalStatus`). */
+export interface Arrival extends Tries {
   readonly outPoint: OutPoint;
-  readonly height: Height;
+  /** null as long as its transaction is in no block. */
+  readonly height: Height | null;
+  /** What should stand there: as the address says, or (version 2) the sender. */
+  readonly parts: readonly ArrivalPart[];
+  /** When the proofs of all of it had been taken in; null again where its block left the chain. */
+  readonly provedAt: UnixTime | null;
 }
 
-/** An address that was given out, and what its output has received. */
+export interface ArrivalPart {
+  readonly assetId: Bytes;
+  readonly amount: bigint;
+  /** 33 bytes. */
+  readonly scriptKey: Bytes;
+}
+
+/** An address that was given out, and what it has received. */
 export interface AssetAddress {
   readonly text: string;
-  readonly assetId: Bytes;
+  readonly version: AddressVersion;
+  /** null where it is for any asset of a group. */
+  readonly assetId: Bytes | null;
+  /** Of the key that spends what comes; of version 2 it is tweaked for each asset. */
   readonly scriptKeyIndex: number;
   readonly internalKeyIndex: number;
-  /** The Bitcoin output that a transfer to it makes. */
+  /** The Bitcoin output that a transfer to it makes; of version 2, which has none that is known before, the key that it names (33 bytes). */
   readonly script: Bytes;
   readonly createdAt: UnixTime;
   readonly arrivals: readonly Arrival[];
 }
+export type AddressVersion = 0 | 1 | 2;
 
 /** The node's assets. Everything in it is stored, nothing in it is secret. */
 export interface AssetState {
@@ -162,7 +192,7 @@ export interface AssetState {
   readonly holdings: BytesMap<Bytes, Holding>;
   readonly known: BytesMap<Bytes, KnownAsset>;
   readonly groups: BytesMap<Bytes, AssetGroup>;
-  /** By output script. */
+  /** By `script`. */
   readonly addresses: BytesMap<Bytes, AssetAddress>;
   readonly leases: readonly Lease[];
 }

@@ -82,10 +82,10 @@ type Form = readonly [name: string, version: number, codec: Codec<any>, blobs: r
 /** The newest version of each. */
 const FORMS: readonly Form[] = [
   ['asset', 3, holdingCodec, sorted(state.holdings.values(), holdingCodec)],
-  ['asset-anchor', 2, anchorCodec, sorted(state.anchors.values(), anchorCodec)],
+  ['asset-anchor', 3, anchorCodec, sorted(state.anchors.values(), anchorCodec)],
   ['asset-known', 1, knownCodec, sorted(state.known.values(), knownCodec)],
   ['asset-group', 1, groupCodec, sorted(state.groups.values(), groupCodec)],
-  ['asset-address', 1, addressRecordCodec, sorted(state.addresses.values(), addressRecordCodec)],
+  ['asset-address', 2, addressRecordCodec, sorted(state.addresses.values(), addressRecordCodec)],
   ['asset-leases', 1, leasesCodec, [encodeWith(leasesCodec, LEASES)]],
   ['asset-batch', 1, seedlingsCodec, [encodeWith(seedlingsCodec, SEEDLINGS)]],
 ];

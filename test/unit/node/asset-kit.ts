@@ -252,7 +252,7 @@ export class AssetNode {
     return request.ok ? this.ask({ kind: 'transfer', request: request.value, feerate: null, dryRun: false }) : request.failure.code;
   }
   address(assetId: Bytes, amount: bigint, version: 0 | 1 = 1): string {
-    const request = { assetId, amount, version, assetVersion: 0, courier: 'universerpc://127.0.0.1:10029' };
+    const request = { of: { kind: 'asset', assetId }, amount, version, assetVersion: 0, courier: 'universerpc://127.0.0.1:10029' } as const;
     return this.told({ kind: 'new_address', request }, 'asset_address').address.text;
   }
 }

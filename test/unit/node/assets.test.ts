@@ -2,9 +2,11 @@ import { expect, test } from 'vitest';
 import { assetId } from '../../../src/asset/genesis.ts';
 import { isBurn, isTombstone } from '../../../src/asset/keys.ts';
 import { utf8 } from '../../../src/base/bytes.ts';
+import type { BlockHash } from '../../../src/base/ids.ts';
+import { type BlockHeader, blockHash } from '../../../src/bitcoin/block.ts';
 import { txId } from '../../../src/bitcoin/tx.ts';
 import { holdingState } from '../../../src/node/asset/select.ts';
-import type { Holding } from '../../../src/node/asset/types.ts';
+import type { Anchor, Holding } from '../../../src/node/asset/types.ts';
 import { AssetChain, type AssetNode, seedling } from './asset-kit.ts';
 
 const idOf = (holding: Holding): Uint8Array => assetId(holding.proof.asset.genesis);
@@ -256,8 +258,12 @@ test('that a proof has arrived is noted once, and survives a restart', () => {
   const key = anchor?.deliveries[0]?.key as Uint8Array;
   const txid = anchor?.txid as never;
   expect(anchor?.deliveries[0]?.deliveredAt).toBeNull();
-  expect(alice.told({ kind: 'delivered', txid, key }, 'done')).toEqual({ kind: 'done' });
+  const block = blockHash((anchor as Anchor).block?.header as BlockHeader);
+  const elsewhere = new Uint8Array(32).fill(1) as BlockHash;
+  alice.told({ kind: 'delivered', txid, key, block: elsewhere }, 'done');
+  expect(alice.assets.anchors.get(txid)?.deliveries[0]?.deliveredAt).toBeNull();
+  expect(alice.told({ kind: 'delivered', txid, key, block }, 'done')).toEqual({ kind: 'done' });
   alice.restart();
   expect(alice.assets.anchors.get(txid)?.deliveries[0]?.deliveredAt).toBe(1_700_000_000);
-  expect(alice.ask({ kind: 'delivered', txid: new Uint8Array(32) as never, key })).toBe('NOT_FOUND');
+  expect(alice.ask({ kind: 'delivered', txid: new Uint8Array(32) as never, key, block })).toBe('NOT_FOUND');
 });
