@@ -71,12 +71,16 @@ export function groupKeyOf(reveal: GroupKeyReveal, id: Bytes): Result<Bytes, Ass
   return reveal.version === 0 ? groupKeyV0(reveal, id) : groupKeyV1(reveal, id);
 }
 
-/** V0: rawKey + sha-tweak(id), then as BIP 341 has it. */
+/** The key that BIP 341 tweaks by the script root: V0's is moved by the id, V1's is the external key itself. 33 bytes; null where it is no key. */
+export const groupInternalKey = (reveal: GroupKeyReveal, id: Bytes): Bytes | null =>
+  reveal.version === 1 ? reveal.internalKey : secp.publicAddTweak(reveal.rawKey, id);
+
+/** V0: rawKey + id * G, then as BIP 341 has it. */
 function groupKeyV0(
   { rawKey, tapscriptRoot }: { readonly rawKey: Bytes; readonly tapscriptRoot: Bytes | null },
   id: Bytes,
 ): Result<Bytes, AssetFailure<'INVALID_GROUP_KEY'>> {
-  const internal = secp.publicAddTweak(rawKey, id);
+  const internal = groupInternalKey({ version: 0, rawKey, tapscriptRoot }, id);
   return internal === null ? refuse('INVALID_GROUP_KEY', 'the raw key of the group is no key') : output(internal, tapscriptRoot);
 }
 

@@ -83,15 +83,15 @@ export function nonSpendableScript(version: NonSpendable, data: Bytes | null): B
   if (version === NON_SPENDABLE.OP_RETURN) return data === null ? script(OP.RETURN) : script(OP.RETURN, data);
   const message = new Uint8Array(32);
   message.set(data ?? EMPTY);
-  return script(xOnly(pedersenKey(message)), OP.CHECKSIG);
+  return script(xOnly(pedersenKeys(message).publicKey), OP.CHECKSIG);
 }
 
-/** The first address key (0/0) of an extended key around the Pedersen commitment `message` * G + NUMS. */
-function pedersenKey(message: Bytes): Bytes {
+/** An extended key around the Pedersen commitment `message` * G + NUMS, and its first address key (0/0), as hardware wallets take a policy. */
+export function pedersenKeys(message: Bytes): { readonly account: HdKey; readonly publicKey: Bytes } {
   const scalar = fromBigInt(toBigInt(message) % GROUP_ORDER, 32);
   const publicKey = must(secp.publicAddTweak(LND_NUMS_KEY, scalar), 'a message that does not undo the NUMS point');
-  const root: HdKey = { privateKey: null, publicKey, chainCode: xOnly(publicKey), depth: 3, index: 0, parentFingerprint: 0 };
-  return deriveChild(deriveChild(root, 0), 0).publicKey;
+  const account: HdKey = { privateKey: null, publicKey, chainCode: xOnly(publicKey), depth: 3, index: 0, parentFingerprint: 0 };
+  return { account, publicKey: deriveChild(deriveChild(account, 0), 0).publicKey };
 }
 
 /** The script key of one asset derived from a recipient's key, so that proofs of several assets under one key do not collide. */

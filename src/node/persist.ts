@@ -7,6 +7,7 @@ import { channelCodec } from '../bolt/channel/codec.ts';
 import type { Channel, KeyManager } from '../bolt/channel/types.ts';
 import { view } from '../bolt/channel/view.ts';
 import { type Codec, type DecodeFailure, decodeWith, encodeWith } from '../codec/codec.ts';
+import { keepForBatch } from './asset/batch.ts';
 import { assetRows, loadAssets, restAssets } from './asset/persist.ts';
 import type { Batch, HistoryRow, Row, StoredState } from './batch.ts';
 import { cursorCodec, extrasCodec, invoiceCodec, numberCodec, paymentCodec, peerCodec } from './codec.ts';
@@ -121,6 +122,7 @@ export function loadState(stored: StoredState, options: LoadOptions): Result<Nod
     const walletBlob = stored.meta.get('wallet');
     const cursorBlob = stored.meta.get('cursor');
     const keyIndex = stored.meta.get('key_index');
+    const assets = loadAssets(stored, must);
     const channels = stored.channels.map((blob): Channel => must('channel', channelCodec, blob));
     return ok({
       network: options.network,
@@ -135,12 +137,14 @@ export function loadState(stored: StoredState, options: LoadOptions): Result<Nod
         stored.invoices.map((blob) => must('invoice', invoiceCodec, blob)).map((invoice) => [invoice.paymentHash, invoice]),
       ),
       forwards: bytesMap(stored.forwards.map(({ key, blob }) => [key, must('forward', forwardCodec, blob)])),
-      wallet:
+      wallet: keepForBatch(
         walletBlob === undefined
           ? newWallet(options.walletKeys)
           : restoreWallet(must('wallet', walletCodec, walletBlob), options.walletKeys),
+        assets,
+      ),
       cursor: cursorBlob === undefined ? [] : must('cursor', cursorCodec, cursorBlob),
-      assets: loadAssets(stored, must),
+      assets,
       nextKeyIndex: keyIndex === undefined ? 0 : must('key_index', numberCodec, keyIndex),
       opening: bytesMap(),
       untold: bytesMap(),

@@ -1,6 +1,7 @@
 import { holdingState, isHeld } from '../../node/asset/select.ts';
 import { defineOperation } from '../define.ts';
-import { holdingJson, holdingSchema, seedlingJson, seedlingSchema } from '../forms/asset.ts';
+import { holdingJson, holdingSchema } from '../forms/asset.ts';
+import { seedlingJson, seedlingSchema } from '../forms/asset-batch.ts';
 import { flag, list, object } from '../schema.ts';
 
 export const assetList = defineOperation({
@@ -13,6 +14,6 @@ export const assetList = defineOperation({
     const shown = [...assets.holdings.values()].filter((holding) =>
       all === true ? holdingState(assets, holding) !== 'tombstone' : isHeld(assets, holding),
     );
-    return { assets: shown.map((holding) => holdingJson(assets, holding)), batch: assets.seedlings.map(seedlingJson) };
+    return { assets: shown.map((holding) => holdingJson(assets, holding)), batch: (assets.batch?.seedlings ?? []).map(seedlingJson) };
   },
 });

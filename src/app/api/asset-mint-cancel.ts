@@ -1,5 +1,5 @@
 import { commanded, defineOperation } from '../define.ts';
-import { seedlingJson, seedlingSchema } from '../forms/asset.ts';
+import { seedlingJson, seedlingSchema } from '../forms/asset-batch.ts';
 import { list, object } from '../schema.ts';
 
 export const assetMintCancel = defineOperation({
@@ -8,7 +8,7 @@ export const assetMintCancel = defineOperation({
   params: object({}),
   result: object({ cancelled: list(seedlingSchema) }),
   async run(context) {
-    const { seedlings } = await commanded(context, { kind: 'asset', what: { kind: 'cancel_batch' } }, 'asset_batch');
-    return { cancelled: seedlings.map(seedlingJson) };
+    const { batch } = await commanded(context, { kind: 'asset', what: { kind: 'cancel_batch' } }, 'asset_batch');
+    return { cancelled: batch.seedlings.map(seedlingJson) };
   },
 });

@@ -1,9 +1,11 @@
+import type { ExternalKey } from '../../asset/external-key.ts';
 import { ASSET_TYPE } from '../../asset/genesis.ts';
-import { META_TYPE, type MetaReveal } from '../../asset/proof/meta.ts';
+import { decimalDisplayOf, META_TYPE, type MetaReveal, withDecimalDisplay } from '../../asset/proof/meta.ts';
 import { type Bytes, EMPTY, utf8 } from '../../base/bytes.ts';
 import type { AssetState, SeedlingGroup } from '../../node/asset/types.ts';
 import { commanded, defineOperation, usage } from '../define.ts';
-import { bytesOf, costJson, costSchema, groupKeyOf, seedlingJson, seedlingSchema, units, unitsOf } from '../forms/asset.ts';
+import { bytesOf, costJson, costSchema, groupKeyOf, units, unitsOf } from '../forms/asset.ts';
+import { externalKeyOf, seedlingJson, seedlingSchema } from '../forms/asset-batch.ts';
 import { choice, count, flag, hex, list, nullable, object, type TypeOf, text } from '../schema.ts';
 
 const params = object(
@@ -17,6 +19,11 @@ const params = object(
     decimal_display: count(),
     grouped: flag({ description: 'the first asset of a new group' }),
     group_key: text({ description: 'a further tranche of this group' }),
+    group_anchor: text({ description: 'beside the first asset of a new group of this batch, by its name' }),
+    group_tapscript_root: hex(32, { description: 'scripts that may authorise further tranches' }),
+    group_xpub: text({ description: 'the account whose key signs for the group elsewhere' }),
+    group_fingerprint: hex(4, { description: 'of its master key' }),
+    group_path: text({ description: "from the master key to the key, m/86'/coin'/account'/chain/index" }),
   },
 );
 
@@ -39,32 +46,58 @@ export const assetMint = defineOperation({
       group: groupOf(context.runtime.state.assets, given),
     };
     const action = { kind: 'add_seedling', seedling, dryRun: given.dry_run } as const;
-    const { seedlings, cost } = await commanded(context, { kind: 'asset', what: action }, 'asset_batch');
-    return { batch: seedlings.map(seedlingJson), cost: cost === null ? null : costJson(cost), dry_run: given.dry_run };
+    const { batch, cost } = await commanded(context, { kind: 'asset', what: action }, 'asset_batch');
+    return { batch: batch.seedlings.map(seedlingJson), cost: cost === null ? null : costJson(cost), dry_run: given.dry_run };
   },
 });
 
 function groupOf(state: AssetState, given: TypeOf<typeof params>): SeedlingGroup {
-  if (given.group_key === undefined) return { kind: given.grouped === true ? 'new' : 'none' };
-  if (given.grouped === true) throw usage('--grouped begins a new group, --group-key continues one: give one of them');
-  const groupKey = groupKeyOf(given.group_key);
-  // The first byte of a key is of no matter for a group: 02 and 03 name the same one.
-  const known = [...state.groups.keys()].find((key) => sameX(key, groupKey));
-  return { kind: 'existing', groupKey: known ?? groupKey };
+  const { grouped = false, group_key: key, group_anchor: anchor, group_tapscript_root: root } = given;
+  if ([grouped, key !== undefined, anchor !== undefined].filter(Boolean).length > 1)
+    throw usage('--grouped begins a new group, --group-key and --group-anchor continue one: give one of them');
+  if (root !== undefined && !grouped) throw usage('only a new group takes scripts', 'give --grouped');
+  const groupKey = key === undefined ? null : knownKey(state, groupKeyOf(key));
+  if (given.group_xpub !== undefined) {
+    if (!grouped && groupKey === null) throw usage('an external key begins a group or continues one', 'give --grouped or --group-key');
+    return { kind: 'external', key: externalOf(given, given.group_xpub), customRoot: root === undefined ? null : bytesOf(root), groupKey };
+  }
+  if (given.group_fingerprint !== undefined || given.group_path !== undefined)
+    throw usage('these are of an external key', 'give --group-xpub');
+  if (anchor !== undefined) return { kind: 'member', anchor: utf8(anchor) };
+  if (groupKey !== null) return { kind: 'existing', groupKey };
+  if (root !== undefined) return { kind: 'scripted', tapscriptRoot: bytesOf(root) };
+  return { kind: grouped ? 'new' : 'none' };
 }
+
+function externalOf(given: TypeOf<typeof params>, xpub: string): ExternalKey {
+  const { group_fingerprint: fingerprint, group_path: path } = given;
+  if (fingerprint === undefined || path === undefined)
+    throw usage('an external key needs its origin', 'give --group-fingerprint and --group-path');
+  return externalKeyOf({ xpub, fingerprint, path });
+}
+
+// The first byte of a key is of no matter for a group: 02 and 03 name the same one.
+const knownKey = (state: AssetState, groupKey: Bytes): Bytes => [...state.groups.keys()].find((each) => sameX(each, groupKey)) ?? groupKey;
 
 const sameX = (a: Bytes, b: Bytes): boolean => a.subarray(1).every((byte, i) => byte === b[i + 1]);
 
-/** Metadata where any was given: a decimal display alone is some. */
+/** Metadata where any was given: a decimal display alone is some. Throws USAGE. */
 function metaOf(given: TypeOf<typeof params>): MetaReveal | null {
-  if (given.meta === undefined && given.decimal_display === undefined) return null;
-  return {
-    type: given.meta_type === 'json' ? META_TYPE.JSON : META_TYPE.OPAQUE,
-    data: given.meta === undefined ? EMPTY : bytesOf(given.meta),
-    decimalDisplay: given.decimal_display ?? null,
+  const { meta: data, meta_type: type, decimal_display: decimals } = given;
+  if (data === undefined && type !== undefined && decimals === undefined)
+    throw usage('metadata of which type, but none?', 'give --meta-file FILE');
+  if (data === undefined && decimals === undefined) return null;
+  const meta: MetaReveal = {
+    type: type === 'json' ? META_TYPE.JSON : META_TYPE.OPAQUE,
+    data: data === undefined ? EMPTY : bytesOf(data),
+    decimalDisplay: null,
     universeCommitments: false,
     canonicalUniverses: null,
     delegationKey: null,
     unknown: [],
   };
+  // As tapd writes it, the field is there even where it is 0.
+  const shown = withDecimalDisplay(meta, decimals ?? decimalDisplayOf(meta) ?? 0);
+  if (!shown.ok) throw usage(shown.failure.message);
+  return shown.value;
 }

@@ -2,10 +2,10 @@ import { ASSET_TYPE, assetName } from '../../asset/genesis.ts';
 import { decimalDisplayOf } from '../../asset/proof/meta.ts';
 import { type Bytes, fromHex, toHex, tryHex } from '../../base/bytes.ts';
 import { formatOutPoint, formatTxId } from '../../bitcoin/tx.ts';
-import type { AnchorCost } from '../../node/asset/commands.ts';
 import { anchorOf } from '../../node/asset/files.ts';
 import { holdingState } from '../../node/asset/select.ts';
-import type { Anchor, AssetState, Holding, KnownAsset, Seedling } from '../../node/asset/types.ts';
+import type { AnchorCost } from '../../node/asset/take-in.ts';
+import type { Anchor, AssetState, Holding, KnownAsset } from '../../node/asset/types.ts';
 import { notFound, usage } from '../define.ts';
 import { jsonInteger } from '../json.ts';
 import { amount, choice, count, hex, list, nullable, object, outpoint, type SchemaOf, type TypeOf, text, time } from '../schema.ts';
@@ -61,21 +61,6 @@ export const costJson = ({ feeSat, weight, lockedSat }: AnchorCost): TypeOf<type
   fee_sat: jsonInteger(feeSat),
   weight,
   locked_sat: jsonInteger(lockedSat),
-});
-
-export const seedlingSchema = object({
-  name: text(),
-  type: choice(TYPES),
-  supply: units(),
-  asset_version: count(),
-  grouped: nullable(text({ description: '`new`, or the key of the group' })),
-});
-export const seedlingJson = ({ tag, type, amount: supply, assetVersion, group }: Seedling): TypeOf<typeof seedlingSchema> => ({
-  name: new TextDecoder().decode(tag),
-  type: typeName(type),
-  supply: `${supply}`,
-  asset_version: assetVersion,
-  grouped: group.kind === 'none' ? null : group.kind === 'new' ? 'new' : toHex(group.groupKey),
 });
 
 export const anchorSchema = object({

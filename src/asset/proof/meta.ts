@@ -26,6 +26,7 @@ export interface MetaReveal {
 export const META_TYPE = { OPAQUE: 0, JSON: 1 } as const;
 export const MAX_META_SIZE = 1024 * 1024;
 export const MAX_DECIMAL_DISPLAY = 12;
+const DECIMAL_DISPLAY = 'decimal_display';
 const MAX_UNIVERSES = 16;
 const MAX_UNIVERSE_LENGTH = 255;
 
@@ -104,12 +105,33 @@ export function checkMeta(meta: MetaReveal): Result<MetaReveal, AssetFailure<'IN
   return ok(meta);
 }
 
+/**
+ * The metadata with so many decimals to show, as tapd writes it: the field, and a member of a JSON object as well where they are not 0. Fails where
+ * the object says otherwise, or is none.
+ */
+export function withDecimalDisplay(meta: MetaReveal, decimals: number): Result<MetaReveal, AssetFailure<'INVALID_META'>> {
+  if (decimals > MAX_DECIMAL_DISPLAY)
+    return refuse('INVALID_META', `a decimal display of ${decimals}, at most ${MAX_DECIMAL_DISPLAY} is allowed`);
+  const fielded = { ...meta, decimalDisplay: decimals };
+  if (meta.type !== META_TYPE.JSON) return ok(fielded);
+  const json = meta.data.length === 0 ? {} : jsonOf(meta.data);
+  if (typeof json !== 'object' || json === null || Array.isArray(json))
+    return decimals === 0 ? ok(fielded) : refuse('INVALID_META', 'decimals are a member of a JSON object, and the metadata is none');
+  const said = (json as Record<string, unknown>)[DECIMAL_DISPLAY];
+  if (said !== undefined && said !== decimals) return refuse('INVALID_META', 'the JSON of the metadata has another decimal_display');
+  if (said !== undefined || decimals === 0) return ok(fielded);
+  // Put in as text: the numbers of the object may be larger than a parser keeps whole.
+  const text = (tryText(meta.data) ?? '').trimEnd().slice(0, -1);
+  const member = `"${DECIMAL_DISPLAY}":${decimals}}`;
+  return ok({ ...fielded, data: utf8(Object.keys(json).length === 0 ? `{${member}` : `${text},${member}`) });
+}
+
 /** How many decimals to show: the field, or `decimal_display` of JSON metadata; null where neither says. */
 export function decimalDisplayOf(meta: MetaReveal): number | null {
   if (meta.decimalDisplay !== null) return meta.decimalDisplay <= MAX_DECIMAL_DISPLAY ? meta.decimalDisplay : null;
   const json = meta.type === META_TYPE.JSON ? jsonOf(meta.data) : undefined;
   const value =
-    typeof json === 'object' && json !== null && !Array.isArray(json) ? (json as Record<string, unknown>)['decimal_display'] : null;
+    typeof json === 'object' && json !== null && !Array.isArray(json) ? (json as Record<string, unknown>)[DECIMAL_DISPLAY] : null;
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_DECIMAL_DISPLAY ? value : null;
 }
 

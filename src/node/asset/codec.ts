@@ -21,7 +21,6 @@ import {
   u8,
   u32,
   u64,
-  union,
   type ValueOf,
 } from '../../codec/codec.ts';
 import { CodecError } from '../../codec/reader.ts';
@@ -36,14 +35,11 @@ import {
   type ArrivalPart,
   type AssetAddress,
   type AssetFate,
-  type AssetGroup,
   type Delivery,
   type Holding,
   type KnownAsset,
   type Lease,
   type LeasePurpose,
-  type Seedling,
-  type SeedlingGroup,
   type Tries,
   UNTRIED,
 } from './types.ts';
@@ -56,7 +52,7 @@ const time = u32 as Codec<number> as Codec<UnixTime>;
 const height = u32 as Codec<number> as Codec<Height>;
 
 /** A codec that reads up to the end of its record, with its length in front. */
-function sized<T>(inner: Codec<T>): Codec<T> {
+export function sized<T>(inner: Codec<T>): Codec<T> {
   return {
     write: (to, value) => blob.write(to, encodeWith(inner, value)),
     read(from) {
@@ -68,14 +64,6 @@ function sized<T>(inner: Codec<T>): Codec<T> {
 }
 
 const meta = nullable(sized(metaRevealCodec));
-const group: Codec<SeedlingGroup> = union('kind', {
-  none: [0, struct({})],
-  new: [1, struct({})],
-  existing: [2, struct({ groupKey: bytes(33) })],
-}) as Codec<SeedlingGroup>;
-const seedling: Codec<Seedling> = struct({ tag: blob, type: u8, amount: u64, assetVersion: u8, meta, group });
-export const seedlingsCodec: Codec<readonly Seedling[]> = versioned(list(bigsizeNumber, seedling));
-
 const kind: Codec<AnchorKind> = oneOf('mint', 'send', 'burn', 'receive', 'swap', 'foreign');
 
 const triesFields = {
@@ -161,7 +149,6 @@ export const holdingCodec: Codec<Holding> = versioned(
 );
 
 export const knownCodec: Codec<KnownAsset> = versioned(struct({ genesis: genesisCodec, meta, groupKey: nullable(bytes(33)) }));
-export const groupCodec: Codec<AssetGroup> = versioned(struct({ groupKey: bytes(33), anchorId: key, rawKeyIndex: nullable(u32) }));
 const addressFields = { text, scriptKeyIndex: u32, internalKeyIndex: u32, script: blob, createdAt: time };
 const address1: Codec<AssetAddress> = map(
   struct({

@@ -5,11 +5,12 @@ import type { TxId } from '../../base/ids.ts';
 import { type Codec, encodeWith } from '../../codec/codec.ts';
 import type { AssetTable, Row, StoredState } from '../batch.ts';
 import { numberCodec } from '../codec.ts';
-import { addressRecordCodec, anchorCodec, groupCodec, holdingCodec, knownCodec, leasesCodec, seedlingsCodec } from './codec.ts';
+import { batchesCodec, groupCodec } from './batch-codec.ts';
+import { addressRecordCodec, anchorCodec, holdingCodec, knownCodec, leasesCodec } from './codec.ts';
 import { atRest } from './holding.ts';
 import type { AssetState } from './types.ts';
 
-const SEEDLINGS = utf8('asset_batch');
+const BATCHES = utf8('asset_batch');
 const LEASES = utf8('asset_leases');
 const KEY_INDEX = utf8('asset_key_index');
 
@@ -23,7 +24,8 @@ export function assetRows(before: AssetState, after: AssetState): Row[] {
     ...rowsOf('asset_group', groupCodec, before.groups, after.groups),
     ...rowsOf('asset_address', addressRecordCodec, before.addresses, after.addresses),
   ];
-  if (before.seedlings !== after.seedlings) rows.push({ table: 'meta', key: SEEDLINGS, blob: encodeWith(seedlingsCodec, after.seedlings) });
+  if (before.batch !== after.batch || before.cancelled !== after.cancelled)
+    rows.push({ table: 'meta', key: BATCHES, blob: encodeWith(batchesCodec, after) });
   if (before.leases !== after.leases) rows.push({ table: 'meta', key: LEASES, blob: encodeWith(leasesCodec, after.leases) });
   if (before.nextKeyIndex !== after.nextKeyIndex)
     rows.push({ table: 'meta', key: KEY_INDEX, blob: encodeWith(numberCodec, after.nextKeyIndex) });
@@ -45,12 +47,12 @@ export function restAssets(state: AssetState, since: AssetState): AssetState {
 export function loadAssets(stored: StoredState, read: <T>(name: string, codec: Codec<T>, blob: Bytes) => T): AssetState {
   const all = <T>(table: AssetTable, codec: Codec<T>): readonly T[] =>
     (stored.assets?.[table] ?? []).map((blob) => read(table, codec, blob));
-  const seedlings = stored.meta.get('asset_batch');
+  const batches = stored.meta.get('asset_batch');
   const keyIndex = stored.meta.get('asset_key_index');
   const leases = stored.meta.get('asset_leases');
   return {
     nextKeyIndex: keyIndex === undefined ? 0 : read('asset_key_index', numberCodec, keyIndex),
-    seedlings: seedlings === undefined ? [] : read('asset_batch', seedlingsCodec, seedlings),
+    ...(batches === undefined ? { batch: null, cancelled: [] } : read('asset_batch', batchesCodec, batches)),
     anchors: bytesMap(all('asset_anchor', anchorCodec).map((each) => [each.txid as TxId, each] as const)),
     holdings: bytesMap(all('asset', holdingCodec).map((each) => [each.key, each] as const)),
     known: bytesMap(all('asset_known', knownCodec).map((each) => [assetId(each.genesis), each] as const)),

@@ -165,8 +165,17 @@ function learn(state: AssetState, minting: Proof): AssetState {
   const id = assetId(asset.genesis);
   const { groupKey } = asset;
   const known = state.known.has(id) ? state.known : state.known.set(id, { genesis: asset.genesis, meta: metaReveal, groupKey });
-  const isFirst = groupKeyReveal !== null && groupKey !== null && !state.groups.has(groupKey);
-  const groups = isFirst ? state.groups.set(groupKey, { groupKey, anchorId: id, rawKeyIndex: null }) : state.groups;
+  // A record of before the reveal was kept takes it in now.
+  const there = groupKey === null ? undefined : state.groups.get(groupKey);
+  const learned = groupKeyReveal !== null && groupKey !== null && (there === undefined || there.reveal === null);
+  const record = {
+    groupKey,
+    anchorId: id,
+    rawKeyIndex: there?.rawKeyIndex ?? null,
+    reveal: groupKeyReveal,
+    external: there?.external ?? null,
+  };
+  const groups = learned ? state.groups.set(groupKey, { ...record, groupKey }) : state.groups;
   return known === state.known && groups === state.groups ? state : { ...state, known, groups };
 }
 

@@ -1,6 +1,5 @@
-import { type Asset, genesisWitness, prevIdOf } from '../../asset/asset.ts';
-import { type GroupKeyReveal, groupKeyOf } from '../../asset/group-key.ts';
-import { groupPrevOutput, inputSet, prevOutput, virtualSighash, virtualTx } from '../../asset/vm/virtual-tx.ts';
+import { type Asset, prevIdOf } from '../../asset/asset.ts';
+import { inputSet, prevOutput, virtualSighash, virtualTx } from '../../asset/vm/virtual-tx.ts';
 import { must } from '../../base/assert.ts';
 import type { Bytes } from '../../base/bytes.ts';
 import type { OutPoint } from '../../base/ids.ts';
@@ -30,22 +29,6 @@ export function signTransition(asset: Asset, inputs: readonly SpentAsset[], keys
     return { ...witness, txWitness: [secp.schnorrSign(hash, taprootPrivateKey(privateKey, input.scriptKeyTweak), NO_AUX)] };
   });
   return { ...asset, prevWitnesses };
-}
-
-/** A minted asset as part of a group whose key we hold, with the group's witness. `anchorId` is the id of the group's first asset. */
-export function signIntoGroup(
-  bare: Asset,
-  group: { readonly rawKeyIndex: number; readonly anchorId: Bytes },
-  keys: WalletKeys,
-): { readonly asset: Asset; readonly reveal: GroupKeyReveal } {
-  const { publicKey, privateKey } = keys.assetKey(group.rawKeyIndex);
-  const reveal: GroupKeyReveal = { version: 0, rawKey: publicKey, tapscriptRoot: null };
-  const groupKey = certain(groupKeyOf(reveal, group.anchorId));
-  const asset: Asset = { ...bare, groupKey };
-  const { tx } = certain(virtualTx(asset, inputSet([])));
-  const hash = virtualSighash({ tx, asset, index: 0, prevOut: groupPrevOutput(asset, groupKey) });
-  const key = taprootPrivateKey(secp.privateAdd(privateKey, group.anchorId), null);
-  return { asset: { ...asset, prevWitnesses: [genesisWitness([secp.schnorrSign(hash, key, NO_AUX)])] }, reveal };
 }
 
 /** What our own assets and keys cannot fail at. */

@@ -1,4 +1,7 @@
+import type { TapscriptPreimage } from '../../asset/commitment/sibling.ts';
+import type { ExternalKey } from '../../asset/external-key.ts';
 import type { Genesis } from '../../asset/genesis.ts';
+import type { GroupKeyReveal } from '../../asset/group-key.ts';
 import type { MetaReveal } from '../../asset/proof/meta.ts';
 import type { Proof } from '../../asset/proof/proof.ts';
 import type { TxMerkleProof } from '../../asset/proof/tx-merkle.ts';
@@ -7,15 +10,25 @@ import { type BytesMap, bytesMap } from '../../base/bytes-map.ts';
 import type { OutPoint, TxId } from '../../base/ids.ts';
 import type { Height, Sat, UnixTime } from '../../base/units.ts';
 import type { BlockHeader } from '../../bitcoin/block.ts';
+import type { KeyPath } from '../../bitcoin/hd.ts';
 import type { Tx } from '../../bitcoin/tx.ts';
 
 /** Whether an asset that is to be minted belongs to a group, and to which. */
 export type SeedlingGroup =
   | { readonly kind: 'none' }
-  /** The first asset of a new group. */
+  /** The first asset of a new group whose key signs alone. */
   | { readonly kind: 'new' }
+  /** The same, and besides our key the scripts under this root may authorise further tranches. */
+  | { readonly kind: 'scripted'; readonly tapscriptRoot: Bytes }
+  /**
+   * Under the key of somebody who signs elsewhere: the first asset of a new group (its scripts, where there are any, under `customRoot`), or a
+   * further tranche of the group `groupKey`.
+   */
+  | { readonly kind: 'external'; readonly key: ExternalKey; readonly customRoot: Bytes | null; readonly groupKey: Bytes | null }
   /** A further tranche of a group of ours; 33 bytes. */
-  | { readonly kind: 'existing'; readonly groupKey: Bytes };
+  | { readonly kind: 'existing'; readonly groupKey: Bytes }
+  /** Beside the first asset of a new group of the same batch, which has this name. */
+  | { readonly kind: 'member'; readonly anchor: Bytes };
 
 /** An asset that waits to be minted with the pending batch. */
 export interface Seedling {
@@ -25,6 +38,37 @@ export interface Seedling {
   readonly assetVersion: number;
   readonly meta: MetaReveal | null;
   readonly group: SeedlingGroup;
+}
+
+/** The assets that the next minting makes, in their order. One batch is open at a time; what is minted is an anchor. */
+export interface MintBatch {
+  readonly createdAt: UnixTime;
+  readonly seedlings: readonly Seedling[];
+  /** null while it is pending: it can still grow. */
+  readonly funding: BatchFunding | null;
+}
+
+/** What a funded batch is bound to: its coins, of which the first makes the ids of its assets, and its keys. */
+export interface BatchFunding {
+  readonly coins: readonly OutPoint[];
+  readonly change: { readonly amount: Sat; readonly path: KeyPath } | null;
+  readonly feeSat: Sat;
+  readonly weight: number;
+  /** Of the output, 33 bytes; names the batch. */
+  readonly internalKey: Bytes;
+  readonly internalKeyIndex: number;
+  /** What stands beside the assets in the output's script tree. */
+  readonly sibling: TapscriptPreimage | null;
+  /** In the order of the seedlings; a group's where one of ours begins. */
+  readonly keys: readonly { readonly scriptKeyIndex: number; readonly groupKeyIndex: number | null }[];
+  /** The group's witness for each seedling, empty where it is in no group; null until the batch is sealed. */
+  readonly witnesses: readonly (readonly Bytes[])[] | null;
+}
+
+/** A batch that was dropped; the newest are kept for the record. */
+export interface CancelledBatch {
+  readonly batch: MintBatch;
+  readonly cancelledAt: UnixTime;
 }
 
 /** The block that holds an anchor, as proofs show it. */
@@ -144,8 +188,12 @@ export interface AssetGroup {
   readonly groupKey: Bytes;
   /** The id of its first asset, which its key commits to. */
   readonly anchorId: Bytes;
-  /** Of the key that signs for further tranches; null where the group is another's. */
+  /** Of the key that signs for further tranches; null where it is another's, or signs elsewhere. */
   readonly rawKeyIndex: number | null;
+  /** How the key came about; null where that was not noted. */
+  readonly reveal: GroupKeyReveal | null;
+  /** Where we mint with a key that signs elsewhere. */
+  readonly external: ExternalKey | null;
 }
 
 /** An output that an address has received. Whether it is proved, the holdings say (`arrivalStatus`). */
@@ -186,8 +234,10 @@ export type AddressVersion = 0 | 1 | 2;
 export interface AssetState {
   /** The next key to hand out; one that was handed out is never handed out again. */
   readonly nextKeyIndex: number;
-  /** The pending batch, in the order in which it will be minted. */
-  readonly seedlings: readonly Seedling[];
+  /** The open batch. */
+  readonly batch: MintBatch | null;
+  /** Newest first. */
+  readonly cancelled: readonly CancelledBatch[];
   readonly anchors: BytesMap<TxId, Anchor>;
   readonly holdings: BytesMap<Bytes, Holding>;
   readonly known: BytesMap<Bytes, KnownAsset>;
@@ -199,7 +249,8 @@ export interface AssetState {
 
 export const NO_ASSETS: AssetState = {
   nextKeyIndex: 0,
-  seedlings: [],
+  batch: null,
+  cancelled: [],
   anchors: bytesMap(),
   holdings: bytesMap(),
   known: bytesMap(),

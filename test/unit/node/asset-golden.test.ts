@@ -6,18 +6,12 @@ import { expect, test } from 'vitest';
 import { assetId } from '../../../src/asset/genesis.ts';
 import { META_TYPE, type MetaReveal } from '../../../src/asset/proof/meta.ts';
 import { type Bytes, fromHex, toHex, utf8 } from '../../../src/base/bytes.ts';
-import { unixTime } from '../../../src/base/units.ts';
+import type { TxId } from '../../../src/base/ids.ts';
+import { sat, unixTime } from '../../../src/base/units.ts';
 import { type Codec, decodeWith, encodeWith } from '../../../src/codec/codec.ts';
-import {
-  addressRecordCodec,
-  anchorCodec,
-  groupCodec,
-  holdingCodec,
-  knownCodec,
-  leasesCodec,
-  seedlingsCodec,
-} from '../../../src/node/asset/codec.ts';
-import type { AssetState, Lease, Seedling } from '../../../src/node/asset/types.ts';
+import { batchesCodec, groupCodec, type StoredBatches } from '../../../src/node/asset/batch-codec.ts';
+import { addressRecordCodec, anchorCodec, holdingCodec, knownCodec, leasesCodec } from '../../../src/node/asset/codec.ts';
+import type { AssetState, Lease, MintBatch, Seedling } from '../../../src/node/asset/types.ts';
 import { AssetChain, seedling } from './asset-kit.ts';
 
 const META: MetaReveal = {
@@ -51,6 +45,33 @@ const LEASES: readonly Lease[] = [
     expiresAt: unixTime(7),
   },
 ];
+const XPUB = 'tpubDCV3vvfcyJVWTHHd5QCbBnBQwBtw6vnLyUHNHaFMVu6yBdCQXqBzJPkLJxyZVKrqPjvJGPMzMzSZ9gLvUhPpJRqyhd4ZAzc2wQxLmM3W1zU';
+const external = { xpub: XPUB, masterFingerprint: 0x73c5da0a, path: [86, 1, 0, 0, 5] };
+const BATCH: MintBatch = {
+  createdAt: unixTime(1_700_000_000),
+  seedlings: [
+    ...SEEDLINGS,
+    seedling('scripted', 2n, { group: { kind: 'scripted', tapscriptRoot: new Uint8Array(32).fill(4) } }),
+    seedling('external', 3n, { group: { kind: 'external', key: external, customRoot: new Uint8Array(32).fill(5), groupKey: null } }),
+    seedling('further', 4n, { group: { kind: 'external', key: external, customRoot: null, groupKey: new Uint8Array(33).fill(3) } }),
+    seedling('member', 5n, { group: { kind: 'member', anchor: utf8('scripted') } }),
+  ],
+  funding: {
+    coins: [{ txid: new Uint8Array(32).fill(6) as TxId, vout: 7 }],
+    change: { amount: sat(1_234n), path: { account: 'p2tr', chain: 'change', index: 8 } },
+    feeSat: sat(500n),
+    weight: 900,
+    internalKey: new Uint8Array(33).fill(2),
+    internalKeyIndex: 9,
+    sibling: { kind: 0, preimage: Uint8Array.of(0xc0, 1, 0x51) },
+    keys: Array.from({ length: 7 }, (_, i) => ({ scriptKeyIndex: 10 + i, groupKeyIndex: i === 1 ? 20 : null })),
+    witnesses: [[], [new Uint8Array(64).fill(1)], [], [], [], [], []],
+  },
+};
+const BATCHES: StoredBatches = {
+  batch: BATCH,
+  cancelled: [{ batch: { ...BATCH, seedlings: SEEDLINGS, funding: null }, cancelledAt: unixTime(1_700_000_100) }],
+};
 
 /** A life that holds every kind of record; all in it is the same each time. */
 function life(): AssetState {
@@ -84,10 +105,10 @@ const FORMS: readonly Form[] = [
   ['asset', 3, holdingCodec, sorted(state.holdings.values(), holdingCodec)],
   ['asset-anchor', 3, anchorCodec, sorted(state.anchors.values(), anchorCodec)],
   ['asset-known', 1, knownCodec, sorted(state.known.values(), knownCodec)],
-  ['asset-group', 1, groupCodec, sorted(state.groups.values(), groupCodec)],
+  ['asset-group', 2, groupCodec, sorted(state.groups.values(), groupCodec)],
   ['asset-address', 2, addressRecordCodec, sorted(state.addresses.values(), addressRecordCodec)],
   ['asset-leases', 1, leasesCodec, [encodeWith(leasesCodec, LEASES)]],
-  ['asset-batch', 1, seedlingsCodec, [encodeWith(seedlingsCodec, SEEDLINGS)]],
+  ['asset-batch', 2, batchesCodec, [encodeWith(batchesCodec, BATCHES)]],
 ];
 const pathOf = (name: string, version: number): string => join(import.meta.dirname, '../../golden', `${name}.v${version}.hex`);
 const linesOf = (path: string): readonly string[] => readFileSync(path, 'utf8').trim().split('\n');

@@ -86,8 +86,8 @@ test('what cannot be minted is refused when it is added, and nothing pending is 
   expect(add(seedling('a', 1n))).toBe('asset_batch');
   expect(add(seedling('a', 2n))).toBe('POLICY');
   expect(alice.ask(MINT)).toBe('INSUFFICIENT_FUNDS');
-  expect(alice.assets.seedlings.length).toBe(1);
-  expect(alice.told({ kind: 'cancel_batch' }, 'asset_batch').seedlings.length).toBe(1);
+  expect(alice.assets.batch?.seedlings.length).toBe(1);
+  expect(alice.told({ kind: 'cancel_batch' }, 'asset_batch').batch.seedlings.length).toBe(1);
   expect(alice.ask({ kind: 'cancel_batch' })).toBe('NOT_FOUND');
 });
 
@@ -100,7 +100,7 @@ test('a dry run changes nothing and tells the cost that the minting then has', (
   expect([alice.state.assets, alice.state.wallet]).toEqual([before.assets, before.wallet]);
   alice.told({ kind: 'add_seedling', seedling: seedling('a', 5n), dryRun: false }, 'asset_batch');
   const dry = alice.told({ ...MINT, dryRun: true }, 'asset_anchor');
-  expect([dry.published, chain.mempool.length, alice.assets.seedlings.length]).toEqual([false, 0, 1]);
+  expect([dry.published, chain.mempool.length, alice.assets.batch?.seedlings.length]).toEqual([false, 0, 1]);
   const real = alice.told(MINT, 'asset_anchor');
   expect([real.published, real.cost, real.anchor.txid]).toEqual([true, planned.cost, dry.anchor.txid]);
 });
@@ -111,11 +111,11 @@ test('a crash after any commit mints the batch once: the store has it pending, o
   alice.fund(2);
   alice.told({ kind: 'add_seedling', seedling: seedling('a', 5n), dryRun: false }, 'asset_batch');
   alice.restart();
-  expect(alice.assets.seedlings).toEqual([seedling('a', 5n)]);
+  expect(alice.assets.batch?.seedlings).toEqual([seedling('a', 5n)]);
   const { anchor } = alice.told(MINT, 'asset_anchor');
   chain.mempool = [];
   alice.restart();
-  expect([alice.assets.seedlings.length, alice.ask(MINT)]).toEqual([0, 'NOT_FOUND']);
+  expect([alice.assets.batch, alice.ask(MINT)]).toEqual([null, 'NOT_FOUND']);
   const kept = alice.state.wallet.txs.get(anchor.txid);
   expect([kept?.label, kept?.height]).toEqual(['asset', null]);
   // What the wallet sends again is this very transaction.

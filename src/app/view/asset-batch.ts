@@ -1,0 +1,56 @@
+import { showSat } from '../amount.ts';
+import type { ResultOf } from '../api/index.ts';
+import { showUnits } from './asset.ts';
+import type { Style } from './style.ts';
+import { facts, shorten, showTime, table } from './table.ts';
+
+type Batch = ResultOf<'asset.mint.list'>['batches'][number];
+
+export function batchesView({ batches }: ResultOf<'asset.mint.list'>, style: Style): string {
+  if (batches.length === 0) return 'nothing was minted yet';
+  const rows = batches.map((each) => [
+    each.created_at === null ? '' : showTime(each.created_at),
+    each.state,
+    each.assets.map(({ name }) => name).join(', '),
+    each.fee_sat === null ? '' : showSat(each.fee_sat),
+    each.batch_key === null ? '' : shorten(each.batch_key),
+    each.txid ?? '',
+  ]);
+  return table(['time (UTC)', 'state', 'assets', 'fee>', 'batch', 'transaction'], rows, style);
+}
+
+export function batchDetailView({ batch, unsealed, cost }: ResultOf<'asset.mint.show'>, style: Style): string {
+  const head = facts(
+    [
+      ['state', batch.state],
+      ['batch', batch.batch_key],
+      ['transaction', batch.txid],
+      ['block', batch.height],
+      ['fee', cost === null ? feeOf(batch) : `${showSat(cost.fee_sat)} (${Math.ceil(cost.weight / 4)} vB)`],
+    ],
+    style,
+  );
+  const rows = batch.assets.map((each) => [
+    each.name,
+    showUnits(each.supply, each.decimal_display),
+    each.type,
+    each.grouped === null ? '' : shorten(each.grouped),
+    each.asset_id ?? '',
+  ]);
+  const shown = `${head}\n${table(['name', 'supply>', 'type', 'group', 'asset id'], rows, style)}`;
+  const elsewhere = unsealed.filter(({ ours }) => !ours);
+  if (elsewhere.length === 0) return shown;
+  const asked = elsewhere.map((each) =>
+    facts(
+      [
+        ['asset', each.asset_id],
+        ['group', each.group_key],
+        ['to be signed', each.psbt ?? each.sighash],
+      ],
+      style,
+    ),
+  );
+  return `${shown}\n${style.warn('to be signed elsewhere, and given back by `lnkit asset mint seal`:')}\n${asked.join('\n')}`;
+}
+
+const feeOf = ({ fee_sat: fee }: Batch): string | null => (fee === null ? null : showSat(fee));
