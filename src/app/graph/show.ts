@@ -125,7 +125,7 @@ export function showNode(source: GraphSource, given: string): GraphNodeJson {
   return {
     node_id: given.toLowerCase(),
     alias: announced === null ? null : aliasOf(announced),
-    announced_at: announced === null ? null : (graph.nodeTimestamp[node] as number),
+    announced_at: announced === null ? null : graph.nodeTimestamp[node] || null,
     capacity_sat: channels.reduce((sum, channel) => sum + size(channel), 0),
     channels,
   };

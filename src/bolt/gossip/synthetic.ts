@@ -1,8 +1,9 @@
 // Announcements made from what a digest tells, so that the database holds one kind of row. Their signatures are zeros: they are never sent, and
 // a signed announcement of the same channel takes their place.
 import type { Bytes } from '../../base/bytes.ts';
-import type { BlockHash, ShortChannelId } from '../../base/ids.ts';
+import type { BlockHash, NodeId, ShortChannelId } from '../../base/ids.ts';
 import type { Msat } from '../../base/units.ts';
+import { encodeAddresses, type NetAddress } from '../wire/address.ts';
 import { encodeMessage } from '../wire/message.ts';
 import type { RapidChannel } from './rapid.ts';
 
@@ -22,6 +23,24 @@ export const unsignedAnnouncement = (chainHash: BlockHash, channel: RapidChannel
     nodeId2: channel.nodeId2,
     bitcoinKey1: channel.nodeId1,
     bitcoinKey2: channel.nodeId2,
+    tlvs: {},
+  });
+
+/** Its timestamp is 0: whatever the node itself announced is newer. */
+export const unsignedNodeAnnouncement = (node: {
+  readonly nodeId: NodeId;
+  readonly features: Bytes;
+  readonly addresses: readonly NetAddress[];
+}): Bytes =>
+  encodeMessage({
+    name: 'node_announcement',
+    signature: NO_SIGNATURE,
+    features: node.features,
+    timestamp: 0,
+    nodeId: node.nodeId,
+    rgbColor: new Uint8Array(3),
+    alias: new Uint8Array(32),
+    addresses: encodeAddresses(node.addresses),
     tlvs: {},
   });
 

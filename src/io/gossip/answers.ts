@@ -68,7 +68,7 @@ export class Answers {
     if (sent.has(key)) return;
     sent.add(key);
     const announcement = this.#database.node(id);
-    if (announcement !== null) due.push(announcement);
+    if (announcement !== null && !isUnsigned(announcement)) due.push(announcement);
   }
 
   /** Everything whose timestamp passes a filter: announcement, updates, then the channel's nodes. */

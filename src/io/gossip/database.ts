@@ -172,7 +172,7 @@ export class GraphDatabase {
       yield { kind: 'channel', announcement, capacitySat, updates };
     }
     for (const [message] of this.#database.prepare('SELECT message FROM node').raw().iterate() as IterableIterator<[Bytes]>)
-      yield { kind: 'node', message };
+      if (!isUnsigned(message)) yield { kind: 'node', message };
   }
 
   *knowledge(): IterableIterator<KnownEdge> {

@@ -32,6 +32,8 @@ const ENOUGH = 8_192;
 /** Messages read in one turn of the event loop. */
 const SLICE = 256;
 const CHUNK_BYTES = 4 << 20;
+/** A snapshot of the main network is 5 MB; what unpacks to more than this is made to fill our memory. */
+const MAX_UNPACKED_BYTES = 64 << 20;
 
 /** Core Lightning's gossip_store: one byte of version, then records (flags u16, length u16, crc u32, timestamp u32, message). */
 const STORE_MAJOR = 0;
@@ -53,7 +55,7 @@ export async function importFile(path: string, intake: Intake, chainHash: Bytes)
   try {
     const head = new Uint8Array(4);
     readSync(file, head, 0, 4, 0);
-    if (isRapid(head) || (head[0] === 0x1f && head[1] === 0x8b)) return importRapid(path, intake, chainHash);
+    if (isRapid(head) || (head[0] === 0x1f && head[1] === 0x8b)) return await importRapid(path, intake, chainHash);
     const reader = new FileReader(file);
     // Length-prefixed gossip begins with the length of a channel_announcement, 430 bytes or more: never with a version byte of 31 or less.
     const isStore = (head[0] as number) >> 5 === STORE_MAJOR && (head[0] as number) >= 9;
@@ -111,18 +113,21 @@ async function importStore(path: string, reader: FileReader, intake: Intake): Pr
   }
 }
 
-function importRapid(path: string, intake: Intake, chainHash: Bytes): Result<Imported, ImportFailure> {
+async function importRapid(path: string, intake: Intake, chainHash: Bytes): Promise<Result<Imported, ImportFailure>> {
   let bytes: Uint8Array = readFileSync(path);
   try {
-    if (bytes[0] === 0x1f) bytes = gunzipSync(bytes);
+    if (bytes[0] === 0x1f) bytes = gunzipSync(bytes, { maxOutputLength: MAX_UNPACKED_BYTES });
   } catch (error) {
     return refuse(path, (error as Error).message);
   }
   const snapshot = decodeRapid(bytes);
   if (!snapshot.ok) return refuse(path, snapshot.failure);
   if (!equal(snapshot.value.chainHash, chainHash)) return refuse(path, 'of another chain');
-  intake.takeDigest(snapshot.value);
-  return ok({ format: 'rapid', messages: snapshot.value.channels.length + snapshot.value.updates.length });
+  const refusal = await intake.takeDigest(snapshot.value);
+  // As LDK: BOLT 7 lets channels without news for two weeks be pruned, which all of these would be.
+  if (refusal !== null) return refuse(path, refusal === 'stale' ? 'a snapshot of more than two weeks ago' : 'a snapshot of the future');
+  const { channels, updates, nodes } = snapshot.value;
+  return ok({ format: 'rapid', messages: channels.length + updates.length + nodes.length });
 }
 
 /** Lets others run between slices, and waits while enough is under way. */

@@ -1,8 +1,8 @@
 // What comes in is checked in the order of BOLT 7, cheapest first: form, chain, age, then signatures, then the funding output; what passes goes
 // into the graph and the database. Messages are applied in the order in which they came.
 import { type Bytes, compare, equal } from '../../base/bytes.ts';
-import type { BlockHash, NodeId } from '../../base/ids.ts';
-import type { RapidSnapshot, RapidUpdate } from '../../bolt/gossip/rapid.ts';
+import type { NodeId } from '../../base/ids.ts';
+import type { RapidSnapshot } from '../../bolt/gossip/rapid.ts';
 import {
   addressesAreWellFormed,
   policyOfUpdate,
@@ -12,11 +12,11 @@ import {
   readGossip,
   sameUpdateBody,
 } from '../../bolt/gossip/raw.ts';
-import { unsignedAnnouncement, unsignedUpdate } from '../../bolt/gossip/synthetic.ts';
 import { readVersion2 } from '../../bolt/gossip/version-2.ts';
-import { CHANNEL_UNROUTABLE, CHANNEL_UNSIGNED, EDGE_KNOWN, type Graph, NODE_UNROUTABLE } from '../../bolt/route/graph.ts';
+import { CHANNEL_UNROUTABLE, CHANNEL_UNSIGNED, type Graph, NODE_UNROUTABLE } from '../../bolt/route/graph.ts';
 import { unassignedRequired } from '../../bolt/wire/features.ts';
 import type { GraphDatabase } from './database.ts';
+import { takeDigest } from './digest.ts';
 import type { Funding, FundingCheck } from './funding.ts';
 import { STALE_SECONDS, UpdateLimit } from './prune.ts';
 import type { Verifier, VerifyJob } from './verifier.ts';
@@ -72,7 +72,6 @@ interface Item extends VerifyJob {
 }
 
 const FUTURE_SECONDS = 86_400;
-const DIGEST_BACKDATED_SECONDS = 7 * 86_400;
 const BATCH = 512;
 /** Messages that may wait for verification: about 20 MB. */
 const MAX_WAITING = 50_000;
@@ -113,50 +112,14 @@ export class Intake {
     return new Promise((resolve) => this.#rooms.push({ most, resolve }));
   }
 
-  /** Takes in a digest that nobody signed: channels and policies that are not known yet. Of these nothing is told to peers. */
-  takeDigest(digest: RapidSnapshot): void {
+  /** Takes in a digest that nobody signed, unless it is too old to be of use, or of the future: then updates would seem old beside it. */
+  async takeDigest(digest: RapidSnapshot): Promise<'stale' | 'future' | null> {
     const { graph, database, chainHash } = this.#options;
-    for (const channel of digest.channels) {
-      if (graph.findChannel(channel.scid) !== -1 || graph.liveChannels >= MAX_CHANNELS) continue;
-      const flags = CHANNEL_UNSIGNED | (unassignedRequired(channel.features).length > 0 ? CHANNEL_UNROUTABLE : 0);
-      graph.addChannel({ scid: channel.scid, a: channel.nodeId1, b: channel.nodeId2, capacityMsat: 0, flags });
-      const message = unsignedAnnouncement(chainHash as BlockHash, channel);
-      database.write({ kind: 'channel', scid: channel.scid, message, capacitySat: 0, txid: null });
-    }
-    // As LDK does: the digest's own timestamps are backdated, so that any update heard of later is newer.
-    const timestamp = Math.max(0, digest.timestamp - DIGEST_BACKDATED_SECONDS);
-    for (const update of digest.updates) this.#takeUpdate(update, timestamp);
-  }
-
-  #takeUpdate(update: RapidUpdate, timestamp: number): void {
-    const { graph, database, chainHash } = this.#options;
-    const channel = graph.findChannel(update.scid);
-    const edge = 2 * channel + update.direction;
-    if (channel === -1 || (graph.timestamp[edge] as number) > timestamp) return;
-    const isKnown = ((graph.edgeFlags[edge] as number) & EDGE_KNOWN) !== 0;
-    const field = (told: number | null, table: { readonly [edge: number]: number | undefined }): number | null =>
-      told ?? (isKnown ? (table[edge] ?? null) : null);
-    const [cltvExpiryDelta, htlcMinimumMsat, feeBaseMsat, feeProportionalMillionths, htlcMaximumMsat] = [
-      field(update.cltvExpiryDelta, graph.cltvExpiryDelta),
-      field(update.htlcMinimumMsat, graph.htlcMinimumMsat),
-      field(update.feeBaseMsat, graph.feeBaseMsat),
-      field(update.feeProportionalMillionths, graph.feeProportionalMillionths),
-      field(update.htlcMaximumMsat, graph.htlcMaximumMsat),
-    ];
-    // An incremental update of a direction that is not known says nothing.
-    if (
-      cltvExpiryDelta === null ||
-      htlcMinimumMsat === null ||
-      feeBaseMsat === null ||
-      feeProportionalMillionths === null ||
-      htlcMaximumMsat === null
-    )
-      return;
-    const policy = { cltvExpiryDelta, htlcMinimumMsat, feeBaseMsat, feeProportionalMillionths, htlcMaximumMsat };
-    const { scid, direction, disabled } = update;
-    const message = unsignedUpdate({ chainHash: chainHash as BlockHash, scid, direction, disabled, timestamp, ...policy });
-    graph.setPolicy(edge, policyOfUpdate(message));
-    database.write({ kind: 'update', scid, direction, message });
+    const now = this.#options.now();
+    if (digest.timestamp < now - STALE_SECONDS) return 'stale';
+    if (digest.timestamp > now + FUTURE_SECONDS) return 'future';
+    await takeDigest(digest, { graph, database, chainHash, maxChannels: MAX_CHANNELS, isBlacklisted: () => false });
+    return null;
   }
 
   /** Takes one message as received. Returns whether it was queued. */

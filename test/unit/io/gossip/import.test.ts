@@ -1,11 +1,24 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
-import { concat } from '../../../../src/base/bytes.ts';
+import { compare, concat, fromHex } from '../../../../src/base/bytes.ts';
+import type { BlockHash } from '../../../../src/base/ids.ts';
+import type { Result } from '../../../../src/base/result.ts';
+import { unixTime } from '../../../../src/base/units.ts';
 import { NETWORK_PARAMS } from '../../../../src/bitcoin/network.ts';
+import { encodeScids } from '../../../../src/bolt/gossip/encoding.ts';
+import type { RapidSnapshot } from '../../../../src/bolt/gossip/rapid.ts';
+import { readGossip } from '../../../../src/bolt/gossip/raw.ts';
+import { NODE_UNROUTABLE } from '../../../../src/bolt/route/graph.ts';
+import { decodeAddresses } from '../../../../src/bolt/wire/address.ts';
+import { encodeBits } from '../../../../src/bolt/wire/features.ts';
 import { encodeMessage, type Message } from '../../../../src/bolt/wire/message.ts';
 import { Writer } from '../../../../src/codec/writer.ts';
+import { GraphDatabase } from '../../../../src/io/gossip/database.ts';
+import { encodeRapid } from '../../../arbitrary/rapid.ts';
+import vectors from '../../../vectors/rapid-gossip-sync-ldk.json' with { type: 'json' };
 import { channel, NOW, nodeAnnouncement, open, party } from './world.ts';
 
 const [self, a, b, c] = [party(1), party(2), party(3), party(4)];
@@ -96,6 +109,89 @@ describe('importing a file of gossip', () => {
     const again = await open(self, { directory: where });
     expect(again.service.status()).toMatchObject({ channels: 1, updates: 2 });
     await again.service.close();
+  });
+
+  it('takes a Rapid Gossip Sync snapshot of version 2: capacities, and what nodes announce until they say it themselves', async () => {
+    const { service, directory: where, sent } = await open(self);
+    const { chainHash } = NETWORK_PARAMS.regtest;
+    const [first, second] = [a, b].map(({ id }) => id).sort(compare) as [typeof a.id, typeof a.id];
+    const snapshot: RapidSnapshot = {
+      version: 2,
+      chainHash,
+      timestamp: NOW,
+      nodes: [
+        // Bit 100 is required, and nobody knows it.
+        { nodeId: first, features: encodeBits([100]), addresses: null },
+        { nodeId: second, features: null, addresses: [{ kind: 'dns', hostname: 'ln.example.com', port: 9735 }] },
+      ],
+      channels: [{ scid: scidAt(10), features: new Uint8Array(0), nodeId1: first, nodeId2: second, capacitySat: 70_000 }],
+      updates: [],
+    };
+    const path = file(gzipSync(encodeRapid(snapshot)));
+    expect(await service.importGossip(path)).toEqual({ ok: true, value: { format: 'rapid', messages: 3 } });
+    const graph = service.graph();
+    expect(graph.capacityMsat[0]).toBe(70_000_000);
+    expect([first, second].map((id) => graph.nodeFlags[graph.findNode(id)])).toEqual([NODE_UNROUTABLE, 0]);
+    await service.close();
+    const again = await open(self, { directory: where });
+    const loaded = again.service.graph();
+    expect([first, second].map((id) => loaded.nodeFlags[loaded.findNode(id)])).toEqual([NODE_UNROUTABLE, 0]);
+    const database = new GraphDatabase(join(where, 'graph.db'));
+    const row = readGossip(database.node(second) as Uint8Array);
+    expect(row?.kind === 'node_announcement' && decodeAddresses(row.addresses)).toMatchObject([{ hostname: 'ln.example.com' }]);
+    expect([...database.everything()]).toEqual([{ kind: 'unsigned' }]);
+    database.close();
+    // What the nodes say themselves takes its place, and only that is told.
+    again.service.handle({ kind: 'peer_ready', link: 1, peer: a.id, features: Uint8Array.of(128) });
+    const ask = { name: 'query_short_channel_ids', chainHash, encodedShortIds: encodeScids([scidAt(10)]), tlvs: {} } as const;
+    for (const message of [...channel(a, b, scidAt(10)), nodeAnnouncement(a)])
+      again.service.handle({ kind: 'gossip', link: 1, peer: a.id, message });
+    await again.service.sync(0);
+    expect(again.service.graph().nodeFlags[again.service.graph().findNode(a.id)]).toBe(0);
+    expect(again.service.status().refused).toEqual({});
+    again.service.handle({ kind: 'gossip', link: 1, peer: a.id, message: ask });
+    const told = again.sent.map(({ message }) => message).filter(({ name }) => name.endsWith('announcement'));
+    expect(told.map(({ name }) => name)).toEqual(['channel_announcement', 'node_announcement']);
+    expect(sent.filter(({ message }) => message.name.endsWith('announcement'))).toEqual([]);
+    await again.service.close();
+  });
+
+  it('takes LDK’s own test snapshots: whole, then what changed, twice', async () => {
+    const { service } = await open(self, { network: 'bitcoin', now: () => unixTime(1_642_400_000) });
+    const ldk = async (name: string): Promise<Result<{ readonly messages: number }, unknown>> =>
+      service.importGossip(file(fromHex(vectors.snapshots.find((one) => one.name.includes(name))?.hex ?? '')));
+    expect((await ldk('duplicate_gossip_is_applied: single_direction')).ok).toBe(true);
+    expect(service.status()).toMatchObject({ channels: 0, updates: 0 });
+    expect((await ldk('prior_announcements_and_full_updates: initialization')).ok).toBe(true);
+    expect(service.status()).toMatchObject({ nodes: 4, channels: 2, updates: 4 });
+    const graph = service.graph();
+    const edge = 2 * graph.findChannel(619737530008010752n);
+    const policy = (): readonly unknown[] => [graph.cltvExpiryDelta[edge], graph.htlcMinimumMsat[edge], graph.feeBaseMsat[edge]];
+    const before = policy();
+    for (let i = 0; i < 2; i++) {
+      expect((await ldk('prior_announcements_and_full_updates: single_direction')).ok).toBe(true);
+      expect(service.status()).toMatchObject({ channels: 2, updates: 4 });
+    }
+    // Its one field is htlc_minimum_msat's neighbour: cltv 0x88 has the incremental bit and the fee rate.
+    expect(policy()).toEqual(before);
+    expect(graph.feeProportionalMillionths[edge]).toBe(221);
+    await service.close();
+  });
+
+  it('refuses a Rapid Gossip Sync snapshot of another chain, of long ago, of the future, or that unpacks without end', async () => {
+    const { service } = await open(self);
+    const { chainHash } = NETWORK_PARAMS.regtest;
+    const snapshot: RapidSnapshot = { version: 2, chainHash, timestamp: NOW, nodes: [], channels: [], updates: [] };
+    const why = async (bytes: Uint8Array): Promise<string> => {
+      const result = await service.importGossip(file(bytes));
+      return result.ok ? 'taken' : result.failure.message;
+    };
+    expect(await why(encodeRapid(snapshot))).toBe('taken');
+    expect(await why(encodeRapid({ ...snapshot, chainHash: new Uint8Array(32) as BlockHash }))).toContain('of another chain');
+    expect(await why(encodeRapid({ ...snapshot, timestamp: NOW - 15 * 86_400 }))).toContain('more than two weeks');
+    expect(await why(encodeRapid({ ...snapshot, timestamp: NOW + 2 * 86_400 }))).toContain('of the future');
+    expect(await why(gzipSync(new Uint8Array(65 << 20), { level: 1 }))).toContain('larger than');
+    await service.close();
   });
 
   it('refuses what is none of these, and what is cut off', async () => {
