@@ -49,7 +49,8 @@ export function universeLeaves(transitions: readonly Bytes[]): Result<readonly U
   return ok(leaves);
 }
 
-function leafOf(proof: Proof, raw: Bytes): UniverseLeaf {
+/** The leaf of a transition; `raw` is its encoding. */
+export function leafOf(proof: Proof, raw: Bytes): UniverseLeaf {
   const { asset } = proof;
   return {
     kind: isGenesisAsset(asset) ? 'issuance' : 'transfer',

@@ -54,6 +54,18 @@ export function listLeafKeys(database: UniverseDatabase, universe: bigint, page:
   }));
 }
 
+export const countLeaves = (database: UniverseDatabase, universe: bigint): number =>
+  Number(database.one('SELECT count(*) AS n FROM leaf WHERE universe = ?', universe)?.['n'] ?? 0);
+
+/** The proofs of a universe after a row, in the order in which they came. */
+export function listProofs(
+  database: UniverseDatabase,
+  part: { readonly universe: bigint; readonly after: bigint; readonly limit: number },
+): readonly { readonly row: bigint; readonly proof: Bytes }[] {
+  const sql = 'SELECT id, proof FROM leaf WHERE universe = ? AND id > ? ORDER BY id LIMIT ?';
+  return database.all(sql, part.universe, part.after, part.limit).map((row) => ({ row: row['id'] as bigint, proof: plain(row['proof']) }));
+}
+
 export function findLeaf(database: UniverseDatabase, id: UniverseId, key: LeafKey): StoredLeaf | null {
   const sql =
     'SELECT leaf.* FROM leaf JOIN universe ON universe.id = leaf.universe WHERE universe.proof_type = ? AND universe.key = ? AND leaf.key = ?';

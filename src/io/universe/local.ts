@@ -19,6 +19,7 @@ import { checkScripts } from '../regtest/scripts.ts';
 import type { LeafKey, Page, Universe, UniverseFailure, UniverseId, UniverseProof, UniverseRoot } from './contract.ts';
 import type { UniverseDatabase } from './database.ts';
 import {
+  countLeaves,
   findLeaf,
   findUniverse,
   isGroupStored,
@@ -104,31 +105,34 @@ export class LocalUniverse implements Universe {
     return ok(proveLeaf(this.database, id, key));
   }
 
-  async insert(leaf: UniverseLeaf): Promise<Result<UniverseProof, UniverseFailure>> {
-    const [result] = await this.insertMany([leaf]);
-    if (result === undefined || !result.ok) return result ?? refuse('REFUSED', 'nothing to insert');
-    const { id, key } = result.value;
-    const proof = proveLeaf(this.database, id, key);
-    return proof === null ? refuse('REFUSED', 'the leaf was removed meanwhile') : ok(proof);
+  /** How many leaves a tree has. */
+  leafCount(id: UniverseId): number {
+    const found = findUniverse(this.database, id);
+    return found === null ? 0 : countLeaves(this.database, found.row);
   }
 
-  /**
-   * Verifies the leaves in their order, each also against those before it, and stores all that hold in one transaction. What was there already
-   * is answered as stored.
-   */
-  async insertMany(leaves: readonly UniverseLeaf[]): Promise<readonly Result<StoredPlace, UniverseFailure>[]> {
-    const size = leaves.reduce((sum, { proof }) => sum + proof.length, 0);
-    const refused = this.#take(leaves.length, size);
-    if (refused !== null) return leaves.map(() => fail(refused));
+  /** Others' inserts: refused while as many as the limits say are verified. */
+  async insert(leaf: UniverseLeaf): Promise<Result<UniverseProof, UniverseFailure>> {
+    const size = leaf.proof.length;
+    const refused = this.#take(size);
+    if (refused !== null) return fail(refused);
     try {
-      return await this.#insertMany(leaves);
+      const [result] = await this.insertMany([leaf]);
+      if (result === undefined || !result.ok) return result ?? refuse('REFUSED', 'nothing to insert');
+      const { id, key } = result.value;
+      const proof = proveLeaf(this.database, id, key);
+      return proof === null ? refuse('REFUSED', 'the leaf was removed meanwhile') : ok(proof);
     } finally {
-      this.#inserts -= leaves.length;
+      this.#inserts -= 1;
       this.#insertBytes -= size;
     }
   }
 
-  async #insertMany(leaves: readonly UniverseLeaf[]): Promise<readonly Result<StoredPlace, UniverseFailure>[]> {
+  /**
+   * Verifies the leaves in their order, each also against those before it, and stores all that hold in one transaction. What was there already
+   * is answered as stored. For own work, which bounds itself.
+   */
+  async insertMany(leaves: readonly UniverseLeaf[]): Promise<readonly Result<StoredPlace, UniverseFailure>[]> {
     const batch: Batch = { byKey: new Map(), groups: new Set(), arrivals: [] };
     const results: Result<StoredPlace, UniverseFailure>[] = [];
     for (const leaf of leaves) results.push(await this.#check(leaf, batch));
@@ -237,12 +241,12 @@ export class LocalUniverse implements Universe {
     return leaf !== null && equal(leaf.proof, last) ? ok({ asset: proof.value.asset, outPoint: key.outPoint }) : null;
   }
 
-  #take(count: number, size: number): UniverseFailure | null {
+  #take(size: number): UniverseFailure | null {
     const { inserts, insertBytes } = this.limits;
     // One alone is always taken, or a large one never would be.
-    if (this.#inserts > 0 && (this.#inserts + count > inserts || this.#insertBytes + size > insertBytes))
+    if (this.#inserts > 0 && (this.#inserts >= inserts || this.#insertBytes + size > insertBytes))
       return { code: 'REFUSED', message: `${this.#inserts} leaves of ${this.#insertBytes} bytes are being verified: try again` };
-    this.#inserts += count;
+    this.#inserts += 1;
     this.#insertBytes += size;
     return null;
   }
@@ -316,7 +320,10 @@ function unproven(answer: Result<ProofFailure | null, ChainFailure>): Result<nul
   return answer.value === null ? ok(null) : invalid(answer.value);
 }
 
-const invalid = ({ code, message }: ProofFailure): ReturnType<typeof refuse> =>
-  refuse('INVALID', `the proof does not hold: ${message} (${code})`);
+function invalid({ code, message }: ProofFailure): ReturnType<typeof refuse> {
+  // The first asset of a group comes before all others, as an asset comes before its transfer.
+  if (code === 'GROUP_KEY_UNKNOWN') return refuse('UNKNOWN_PREDECESSOR', 'the first asset of the group is not in this universe');
+  return refuse('INVALID', `the proof does not hold: ${message} (${code})`);
+}
 const refuse = (code: UniverseFailure['code'], message: string): { readonly ok: false; readonly failure: UniverseFailure } =>
   fail({ code, message });

@@ -118,7 +118,7 @@ test('a second tranche of a group needs the first; merged inputs are looked at t
   const rawKey = newKey(world);
   const first = mint(world, { amount: 5n, group: { rawKey } });
   const second = mint(world, { amount: 6n, name: 'again', group: { rawKey, anchorId: assetId(first.asset.genesis) } });
-  expect(codeOf(await universe.insert(lastLeaf(second)))).toBe('INVALID');
+  expect(codeOf(await universe.insert(lastLeaf(second)))).toBe('UNKNOWN_PREDECESSOR');
   await fill(universe, first, second);
   expect(await rootOf(universe, idOf(first, 'issuance'))).toMatchObject({ sum: 11n });
   const { sent, change } = send(world, first, 2n);
