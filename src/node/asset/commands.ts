@@ -4,10 +4,12 @@ import type { FeeratePerKw } from '../../base/units.ts';
 import { type Draft, refuse, reply, update } from '../draft.ts';
 import { type CustodyAction, custodyCommand } from './custody.ts';
 import type { FileParts } from './history.ts';
+import { withoutExpired } from './lease.ts';
 import { type MintAction, type MintReply, mintCommand } from './mint-commands.ts';
 import { type AddressRequest, importFile, newAddress } from './receive.ts';
 import { type AnchorCost, takeIn } from './take-in.ts';
 import { buildTransfer, type TransferRequest } from './transfer.ts';
+import { type TransferAction, type TransferReply, transferCommand } from './transfer-commands.ts';
 import type { Anchor, AssetAddress, Holding } from './types.ts';
 
 export interface AssetCommand {
@@ -26,7 +28,8 @@ export type AssetAction =
       readonly feerate: FeeratePerKw | null;
       readonly dryRun: boolean;
     }
-  | CustodyAction;
+  | CustodyAction
+  | TransferAction;
 
 export type AssetReply =
   | MintReply
@@ -38,9 +41,13 @@ export type AssetReply =
       readonly published: boolean;
     }
   | { readonly kind: 'asset_address'; readonly address: AssetAddress }
-  | { readonly kind: 'asset_import'; readonly holding: Holding | null; readonly ours: boolean };
+  | { readonly kind: 'asset_import'; readonly holding: Holding | null; readonly ours: boolean }
+  | TransferReply;
 
 export function assetCommand(draft: Draft, id: CommandId, action: AssetAction): void {
+  const { assets } = draft.state;
+  const current = withoutExpired(assets, draft.env.now);
+  if (current !== assets) update(draft, { assets: current });
   switch (action.kind) {
     case 'add_seedling':
     case 'fund_batch':
@@ -83,6 +90,12 @@ export function assetCommand(draft: Draft, id: CommandId, action: AssetAction): 
     case 'not_proved':
     case 'import_files':
       custodyCommand(draft, id, action);
+      return;
+    case 'bump_anchor':
+    case 'release_lease':
+    case 'move_asset':
+    case 'new_keys':
+      transferCommand(draft, id, action);
       return;
     default:
       assertNever(action, 'asset command');

@@ -87,9 +87,12 @@ function buried(state: AssetState, height: number): AssetState {
   const disputed = new Set(
     [...anchors.values()].flatMap(({ block, tx }) => (block === null ? tx.inputs.map((each) => placeOf(each.prevout)) : [])),
   );
-  for (const anchor of finals.values())
-    if (anchor.kind === 'foreign' && !anchor.tx.inputs.some(({ prevout }) => disputed.has(placeOf(prevout))))
-      anchors = anchors.delete(anchor.txid);
+  // What was bought has its history in the transaction that its seller made.
+  const needed = new Set([...holdings.values()].map(({ facts }) => toHex(facts.outPoint.txid)));
+  for (const anchor of finals.values()) {
+    const isAsked = needed.has(toHex(anchor.txid)) || anchor.tx.inputs.some(({ prevout }) => disputed.has(placeOf(prevout)));
+    if (anchor.kind === 'foreign' && !isAsked) anchors = anchors.delete(anchor.txid);
+  }
   if (anchors === state.anchors) return state;
   return { ...state, anchors, holdings, known: infos, groups };
 }
