@@ -1,5 +1,5 @@
 // Builds what is published: `dist/commands/**` (one entry a command, shared code in chunks), `dist/cli.js`, and oclif's manifest.
-import { existsSync, globSync, linkSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, globSync, linkSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
@@ -23,6 +23,8 @@ async function main(): Promise<void> {
     rmSync(fresh, { recursive: true, force: true });
     throw error;
   });
+  // Protocol files are read at run time, from `protos` in a folder above the code.
+  cpSync(join(root, 'src/io/grpc/protos'), join(fresh, 'protos'), { recursive: true });
   replaceDist(fresh);
   await writeManifest();
   process.stderr.write(`built ${commands.length} commands in ${Math.round(performance.now() - started)} ms\n`);
