@@ -74,6 +74,7 @@ export class Node implements NodeRuntime {
   readonly #keys: ReturnType<typeof hdKeys>;
   #ticker: NodeJS.Timeout | null = null;
   #isLive = false;
+  #reorganised = false;
   #announced: readonly Address[] = [];
 
   static async start(options: StartOptions, directory: string, store: Store): Promise<Node> {
@@ -149,8 +150,7 @@ export class Node implements NodeRuntime {
             state: () => this.state,
             env: () => this.#env(this.state),
             submit: (input) => {
-              // The graph of a daemon hears of blocks as well, but for those of long ago: what is spent in them closes channels.
-              if (input.kind === 'block' && this.#isLive) this.gossip.block(input);
+              this.#tellGossip(input);
               return this.submit(input);
             },
             log,
@@ -164,6 +164,16 @@ export class Node implements NodeRuntime {
   /** As it was taken from the operating system; for `--listen` with port 0. */
   get listening(): readonly Address[] {
     return this.#announced;
+  }
+
+  /**
+   * The graph of a daemon hears of blocks as well, but for those of long ago: what is spent in them closes channels. A block that is taken back
+   * opens them again, so it hears of those always, and of what comes in their place.
+   */
+  #tellGossip(input: NodeInput): void {
+    if (input.kind === 'block_disconnected') this.#reorganised = true;
+    else if (input.kind !== 'block' || !(this.#isLive || this.#reorganised)) return;
+    this.gossip.block(input);
   }
 
   env(): NodeEnv {

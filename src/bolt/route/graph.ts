@@ -106,6 +106,13 @@ export class Graph extends GraphTables {
     this.changes++;
   }
 
+  /** A reorganisation took the spending back. */
+  markUnspent(channel: number): void {
+    this.channelFlags[channel] = (this.channelFlags[channel] as number) & ~CHANNEL_SPENT;
+    this.#adjacencyStale = true;
+    this.changes++;
+  }
+
   removeChannel(channel: number): void {
     if (((this.channelFlags[channel] as number) & CHANNEL_GONE) !== 0) return;
     this.channelFlags[channel] = (this.channelFlags[channel] as number) | CHANNEL_GONE;

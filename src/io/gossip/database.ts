@@ -24,7 +24,7 @@ type Write =
   | { readonly kind: 'channel'; readonly scid: bigint; readonly message: Bytes; readonly capacitySat: number; readonly txid: Bytes | null }
   | { readonly kind: 'update'; readonly scid: bigint; readonly direction: 0 | 1; readonly message: Bytes }
   | { readonly kind: 'node'; readonly id: Bytes; readonly message: Bytes }
-  | { readonly kind: 'spent'; readonly scid: bigint; readonly height: number }
+  | { readonly kind: 'spent'; readonly scid: bigint; readonly height: number | null }
   | { readonly kind: 'remove'; readonly scid: bigint }
   | { readonly kind: 'known'; readonly edge: KnownEdge }
   | { readonly kind: 'forgotten'; readonly scid: bigint; readonly direction: number };
@@ -56,6 +56,8 @@ type Statements = Readonly<
     | 'getNode'
     | 'byTxid'
     | 'longSpent'
+    | 'spentAt'
+    | 'fundedAt'
     | 'known'
     | 'forget',
     Database.Statement
@@ -156,6 +158,20 @@ export class GraphDatabase {
   spentUntil(height: number): readonly bigint[] {
     this.flush();
     return (this.#statements.longSpent.all(height) as bigint[]).map((scid) => BigInt.asUintN(64, scid));
+  }
+
+  /** Channels whose output was spent at `height`. */
+  spentAt(height: number): readonly bigint[] {
+    this.flush();
+    return (this.#statements.spentAt.all(height) as bigint[]).map((scid) => BigInt.asUintN(64, scid));
+  }
+
+  /** Channels whose funding transaction is known and stands in the block at `height`. */
+  fundedAt(height: number): readonly { readonly scid: bigint; readonly txid: Bytes }[] {
+    this.flush();
+    const [first, end] = [BigInt(height) << 40n, BigInt(height + 1) << 40n];
+    const rows = this.#statements.fundedAt.all(signed(first), signed(end)) as [bigint, Bytes][];
+    return rows.map(([scid, txid]) => ({ scid: BigInt.asUintN(64, scid), txid }));
   }
 
   /** All gossip as received, channels first. What came from a digest has no signatures and is only counted. */
@@ -274,6 +290,8 @@ function prepare(database: Database.Database): Statements {
     byTxid: get('SELECT scid FROM channel WHERE txid = ?'),
     known: database.prepare('INSERT OR REPLACE INTO known VALUES (?, ?, ?, ?, ?, ?)'),
     forget: database.prepare('DELETE FROM known WHERE scid = ? AND direction = ?'),
+    spentAt: get('SELECT scid FROM channel WHERE spent_height = ?'),
+    fundedAt: database.prepare('SELECT scid, txid FROM channel WHERE scid >= ? AND scid < ? AND txid IS NOT NULL').raw(),
     longSpent: get('SELECT scid FROM channel WHERE spent_height <= ?'),
   };
 }

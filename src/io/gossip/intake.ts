@@ -13,7 +13,7 @@ import {
   sameUpdateBody,
 } from '../../bolt/gossip/raw.ts';
 import { readVersion2 } from '../../bolt/gossip/version-2.ts';
-import { CHANNEL_UNROUTABLE, CHANNEL_UNSIGNED, type Graph, NODE_UNROUTABLE } from '../../bolt/route/graph.ts';
+import { CHANNEL_SPENT, CHANNEL_UNROUTABLE, CHANNEL_UNSIGNED, type Graph, NODE_UNROUTABLE } from '../../bolt/route/graph.ts';
 import { unassignedRequired } from '../../bolt/wire/features.ts';
 import type { GraphDatabase } from './database.ts';
 import { takeDigest } from './digest.ts';
@@ -38,6 +38,8 @@ export type Refusal =
   | 'stale'
   | 'future'
   | 'unknown_channel'
+  /** An update of a channel whose funding output is spent. */
+  | 'spent'
   | 'unknown_node'
   | 'contradicting'
   | 'bad_order'
@@ -207,6 +209,8 @@ export class Intake {
     if (message.timestamp > now + FUTURE_SECONDS) return 'future';
     if (message.timestamp < now - STALE_SECONDS) return 'stale';
     if (channel === -1) return null;
+    // BOLT 7: "if the channel output has been spent: MUST ignore channel_updates, unless they have the disable bit set to 1"
+    if (((graph.channelFlags[channel] as number) & CHANNEL_SPENT) !== 0 && !message.disabled) return 'spent';
     const last = graph.timestamp[2 * channel + message.direction] as number;
     if (message.timestamp > last) return null;
     if (message.timestamp < last) return 'stale';

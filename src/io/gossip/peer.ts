@@ -23,6 +23,7 @@ const WEIGHTS: Readonly<Record<Refusal, number>> = {
   rate_limited: 1,
   unknown_node: 0,
   unknown_channel: 0,
+  spent: 0,
   duplicate: 0,
   version_2: 0,
   stale: 0,

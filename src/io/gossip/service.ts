@@ -5,7 +5,6 @@ import type { NodeId } from '../../base/ids.ts';
 import { ok, type Result } from '../../base/result.ts';
 import type { UnixTime } from '../../base/units.ts';
 import { NETWORK_PARAMS, type Network } from '../../bitcoin/network.ts';
-import { txId } from '../../bitcoin/tx.ts';
 import { rangeReplies } from '../../bolt/gossip/answer.ts';
 import { decodeFlags, decodeScids } from '../../bolt/gossip/encoding.ts';
 import { CHANNEL_ANNOUNCEMENT, CHANNEL_UPDATE, messageTypeOf, NODE_ANNOUNCEMENT, readGossip } from '../../bolt/gossip/raw.ts';
@@ -17,9 +16,10 @@ import { Knowledge, type Outcome, type TriedHop } from '../../bolt/route/knowled
 import { type PlanOptions, planQuickly, planRoutes } from '../../bolt/route/plan.ts';
 import { Searcher } from '../../bolt/route/search.ts';
 import { encodeMessage, type Message, type MessageNamed } from '../../bolt/wire/message.ts';
-import type { BlockInput, NodeEffect, Planner } from '../../node/types.ts';
+import type { NodeEffect, Planner } from '../../node/types.ts';
 import type { ChainSource } from '../chain/source.ts';
 import { Answers } from './answers.ts';
+import { applyBlock, type BlockChange } from './blocks.ts';
 import { GraphDatabase } from './database.ts';
 import { fundingCheck } from './funding.ts';
 import { type Imported, type ImportFailure, importFile } from './import.ts';
@@ -43,8 +43,8 @@ export interface GossipService {
    * encoding, which a network's worth of gossip feels. The same messages of version 2 are counted. Returns whether it was one of these.
    */
   receive(link: number, bytes: Bytes): boolean;
-  /** A connected block: outpoints spent in it close channels. */
-  block(input: BlockInput): void;
+  /** A block that was connected or taken back: outpoints spent in it close channels, or open them again. */
+  block(change: BlockChange): void;
   /** About once a second. */
   tick(now: UnixTime): void;
   status(): GossipStatus;
@@ -104,8 +104,6 @@ const RELAY_SECONDS = 60;
 /** BOLT 7, "Recommendations for Routing": expiries of a route look as if it went on for another hop or two. */
 const SHADOW_BLOCKS = [0, 40, 80, 144];
 const FORGIVE_SECONDS = 600;
-/** BOLT 7: a spent channel is forgotten after 72 blocks, because the spend may have been a splice. */
-const FORGET_AFTER_BLOCKS = 72;
 /** Twice what the main network has: a node may answer our filter with all that it knows, and no honest one knows more. */
 const MAX_UNASKED = 100_000;
 const PRUNE_SECONDS = 3600;
@@ -140,7 +138,7 @@ class Service implements GossipService {
   #accepted = 0;
   #loaded: Loaded | null = null;
   /** Blocks that came before the graph was needed. */
-  #blocks: BlockInput[] = [];
+  #blocks: BlockChange[] = [];
   #lastRelay = 0;
   #lastForgiven = 0;
   #lastPrune = 0;
@@ -219,15 +217,15 @@ class Service implements GossipService {
     return true;
   }
 
-  block(input: BlockInput): void {
+  block(change: BlockChange): void {
     if (this.#closed) return;
     if (this.#loaded === null) {
-      this.#blocks.push(input);
+      this.#blocks.push(change);
       // Blocks are large: they are not gathered for as long as nobody asks for a route.
       if (this.#blocks.length >= MAX_WAITING_BLOCKS) this.#load();
       return;
     }
-    this.#connect(input, this.#loaded);
+    this.#applyBlock(change, this.#loaded);
   }
 
   tick(now: UnixTime): void {
@@ -355,7 +353,7 @@ class Service implements GossipService {
     for (const edge of database.knowledge()) knowledge.restore(edge);
     this.#loaded = { graph, database, intake, answers: new Answers(graph, database), knowledge };
     this.#keeper.graph = graph;
-    for (const input of this.#blocks.splice(0)) this.#connect(input, this.#loaded);
+    for (const change of this.#blocks.splice(0)) this.#applyBlock(change, this.#loaded);
     return this.#loaded;
   }
 
@@ -501,23 +499,8 @@ class Service implements GossipService {
     yield { name: 'reply_short_channel_ids_end', chainHash: query.chainHash, fullInformation, tlvs: {} };
   }
 
-  #connect(input: BlockInput, { graph, database }: Loaded): void {
-    for (const tx of input.txs) {
-      for (const { prevout } of tx.inputs) {
-        for (const scid of database.channelsOf(prevout.txid)) {
-          if (Number(scid & 0xffffn) !== prevout.vout) continue;
-          const channel = graph.findChannel(scid);
-          if (channel !== -1) graph.markSpent(channel);
-          database.write({ kind: 'spent', scid, height: input.height });
-          this.#options.log('debug', `channel ${scid} was spent by ${toHex(txId(tx))}`);
-        }
-      }
-    }
-    for (const scid of database.spentUntil(input.height - FORGET_AFTER_BLOCKS)) {
-      const channel = graph.findChannel(scid);
-      if (channel !== -1) graph.removeChannel(channel);
-      database.write({ kind: 'remove', scid });
-    }
+  #applyBlock(change: BlockChange, { graph, database }: Loaded): void {
+    applyBlock(change, { graph, database, log: this.#options.log });
   }
 }
 

@@ -1,9 +1,12 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { fromHex } from '../../../../src/base/bytes.ts';
 import type { BlockHash, TxId } from '../../../../src/base/ids.ts';
 import { fail, ok } from '../../../../src/base/result.ts';
 import { height, sat, unixTime } from '../../../../src/base/units.ts';
 import { NETWORK_PARAMS } from '../../../../src/bitcoin/network.ts';
+import { type Tx, txId } from '../../../../src/bitcoin/tx.ts';
 import { fundingScript } from '../../../../src/bolt/channel/scripts.ts';
 import { encodeScids } from '../../../../src/bolt/gossip/encoding.ts';
 import { STALL_SECONDS } from '../../../../src/bolt/gossip/sync.ts';
@@ -20,6 +23,16 @@ const ready = (harness: Harness, link = 1, peer = a): void =>
 const say = (harness: Harness, messages: readonly Message[], link = 1): void => {
   for (const message of messages) harness.service.handle({ kind: 'gossip', link, peer: a.id, message });
 };
+const spendOf = (txid: Uint8Array, vout: number): Tx => ({
+  version: 2,
+  inputs: [{ prevout: { txid: txid as TxId, vout }, scriptSig: new Uint8Array(0), sequence: 0, witness: [] }],
+  outputs: [],
+  locktime: 0,
+});
+const connect = ({ service }: Harness, at: number, txs: readonly Tx[]): void =>
+  service.block({ kind: 'block', height: height(at), hash: new Uint8Array(32) as BlockHash, time: unixTime(NOW), txs });
+const disconnect = ({ service }: Harness, at: number): void =>
+  service.block({ kind: 'block_disconnected', height: height(at), hash: new Uint8Array(32) as BlockHash });
 const range = { name: 'reply_channel_range', chainHash, firstBlocknum: 0, numberOfBlocks: 0xffffffff, syncComplete: 1, tlvs: {} } as const;
 
 describe('a peer that misbehaves is let go', () => {
@@ -203,22 +216,99 @@ describe('funding outputs', () => {
     ready(harness);
     say(harness, channel(a, b, scidAt(10)));
     await harness.service.sync(0);
-    const spend = {
-      version: 2,
-      inputs: [{ prevout: { txid: key(new Uint8Array(6).fill(10)), vout: 0 }, scriptSig: new Uint8Array(0), sequence: 0, witness: [] }],
-      outputs: [],
-      locktime: 0,
-    };
-    const block = (at: number, txs: readonly (typeof spend)[]) =>
-      harness.service.block({ kind: 'block', height: height(at), hash: new Uint8Array(32) as BlockHash, time: unixTime(NOW), txs });
-    block(100, [{ ...spend, inputs: [{ ...spend.inputs[0]!, prevout: { ...spend.inputs[0]!.prevout, vout: 1 } }] }]);
+    connect(harness, 100, [spendOf(key(new Uint8Array(6).fill(10)), 1)]);
     const graph = harness.service.graph();
     expect(graph.adjacency().inEdges).toHaveLength(2);
-    block(101, [spend]);
+    connect(harness, 101, [spendOf(key(new Uint8Array(6).fill(10)), 0)]);
     expect(graph.adjacency().inEdges).toHaveLength(0);
-    block(172, []);
+    // BOLT 7: updates of a spent channel are ignored, unless they disable it.
+    say(harness, [update(a, b, scidAt(10), { timestamp: NOW - 50 }), update(b, a, scidAt(10), { timestamp: NOW - 50, channelFlags: 2 })]);
+    await harness.service.sync(0);
+    expect(harness.service.status().refused).toEqual({ spent: 1 });
+    connect(harness, 172, []);
     expect(harness.service.status().channels).toBe(1);
-    block(173, []);
+    connect(harness, 173, []);
+    expect(harness.service.status().channels).toBe(0);
+    await harness.service.close();
+  });
+});
+
+describe('a reorganisation', () => {
+  const funding = { version: 2, inputs: [], outputs: [{ amount: sat(70_000), script: new Uint8Array(34) }], locktime: 0 } as unknown as Tx;
+  const other = { ...funding, locktime: 7 };
+  const chain = {
+    txidAt: async () => ok(txId(funding)),
+    output: async () => ok({ amount: sat(70_000), script: fundingScript(a.id, b.id).script, height: height(10), coinbase: false }),
+  } as unknown as ChainSource;
+  const scid = scidAt(10);
+  const learned = async (): Promise<Harness> => {
+    const harness = await open(self, { chain });
+    ready(harness);
+    say(harness, channel(a, b, scid));
+    await harness.service.sync(0);
+    return harness;
+  };
+  const usable = (harness: Harness): number => harness.service.graph().adjacency().inEdges.length;
+  const spend = spendOf(txId(funding), 0);
+
+  it('revives a channel whose funding was spent in the disconnected block, and closes it again with the next spend', async () => {
+    const harness = await learned();
+    connect(harness, 101, [spend]);
+    connect(harness, 102, []);
+    expect(usable(harness)).toBe(0);
+    disconnect(harness, 102);
+    expect(usable(harness)).toBe(0);
+    disconnect(harness, 101);
+    expect(usable(harness)).toBe(2);
+    connect(harness, 101, []);
+    connect(harness, 102, [spend]);
+    expect(usable(harness)).toBe(0);
+    // It is forgotten 72 blocks after the second spend, not after the first.
+    connect(harness, 173, []);
+    expect(harness.service.status().channels).toBe(1);
+    connect(harness, 174, []);
+    expect(harness.service.status().channels).toBe(0);
+    await harness.service.close();
+  });
+
+  it('holds over a restart, whichever of snapshot and database is read', async () => {
+    for (const drop of [false, true]) {
+      const harness = await learned();
+      connect(harness, 101, [spend]);
+      await harness.service.close();
+      const again = await open(self, { directory: harness.directory, chain });
+      disconnect(again, 101);
+      await again.service.close();
+      if (drop) rmSync(join(harness.directory, 'graph.snapshot'));
+      const last = await open(self, { directory: harness.directory, chain });
+      expect(usable(last)).toBe(2);
+      await last.service.close();
+    }
+  });
+
+  it('that takes the funding itself back closes the channel, until it stands at the same place again', async () => {
+    const harness = await learned();
+    disconnect(harness, 10);
+    expect(usable(harness)).toBe(0);
+    connect(harness, 10, [other, other]);
+    expect(usable(harness)).toBe(0);
+    disconnect(harness, 10);
+    connect(harness, 10, [other, funding]);
+    expect(usable(harness)).toBe(2);
+    // Funded and spent in one block.
+    disconnect(harness, 10);
+    connect(harness, 10, [other, funding, spend]);
+    expect(usable(harness)).toBe(0);
+    await harness.service.close();
+  });
+
+  it('that loses the funding for good forgets the channel 72 blocks later', async () => {
+    const harness = await learned();
+    disconnect(harness, 10);
+    connect(harness, 10, [other, other]);
+    connect(harness, 81, []);
+    expect(harness.service.status().channels).toBe(1);
+    connect(harness, 82, []);
     expect(harness.service.status().channels).toBe(0);
     await harness.service.close();
   });
