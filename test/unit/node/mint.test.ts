@@ -1,17 +1,13 @@
 // Batches and groups of every kind: what each step binds, what a crash leaves, and that strangers verify what comes out.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { ExternalKey } from '../../../src/asset/external-key.ts';
 import { assetId } from '../../../src/asset/genesis.ts';
 import { groupScriptTree } from '../../../src/asset/group-key.ts';
 import { NON_SPENDABLE } from '../../../src/asset/keys.ts';
-import { decodePsbtMaps, encodePsbtMaps } from '../../../src/asset/packet/psbt-map.ts';
 import { META_TYPE, type MetaReveal } from '../../../src/asset/proof/meta.ts';
 import { type Bytes, concat, toHex, utf8 } from '../../../src/base/bytes.ts';
-import { derivePath, formatXpub, HARDENED, type HdKey, masterKey, neuter } from '../../../src/bitcoin/bip32.ts';
 import { OP, script } from '../../../src/bitcoin/script.ts';
-import { sighashTaproot } from '../../../src/bitcoin/sighash.ts';
-import { controlBlock, tapLeafHash, taprootOutputKey, taprootPrivateKey, xOnly } from '../../../src/bitcoin/taproot.ts';
+import { controlBlock, tapLeafHash, taprootOutputKey, xOnly } from '../../../src/bitcoin/taproot.ts';
 import { txInput } from '../../../src/bitcoin/tx.ts';
 import { secp } from '../../../src/crypto/ec.ts';
 import { sha256 } from '../../../src/crypto/hash.ts';
@@ -19,12 +15,12 @@ import type { GivenWitness } from '../../../src/node/asset/batch.ts';
 import type { BatchAsset, BatchGroup, MintAction } from '../../../src/node/asset/mint-commands.ts';
 import type { Holding, Seedling } from '../../../src/node/asset/types.ts';
 import { balance } from '../../../src/node/wallet/coins.ts';
+import { ACCOUNT, external, leafSignature, signedElsewhere } from '../asset/signer-elsewhere.ts';
 import { AssetChain, type AssetNode, seedling } from './asset-kit.ts';
 
 const MINT = { kind: 'mint_batch', feerate: null, dryRun: false } as const;
 const FUND = { kind: 'fund_batch', feerate: null, sibling: null, dryRun: false } as const;
 const seal = (witnesses: readonly GivenWitness[] = [], psbts: readonly Bytes[] = []) => ({ kind: 'seal_batch', witnesses, psbts }) as const;
-const NO_AUX = new Uint8Array(32);
 
 function funded(count = 3): { readonly chain: AssetChain; readonly alice: AssetNode } {
   const chain = new AssetChain();
@@ -62,8 +58,7 @@ test('a group with scripts: our key mints into it, and so does a script alone', 
   const internalKey = group.internalKey as Bytes;
   const parity = taprootOutputKey(xOnly(internalKey), tapscriptRoot)?.parity as 0 | 1;
   const control = controlBlock({ internalKey: xOnly(internalKey), parity, path: [] });
-  const hash = scriptSighash(group, tapscriptRoot);
-  const witness = [secp.schnorrSign(hash, signer, NO_AUX), leaf, control];
+  const witness = [leafSignature(group.psbt as Bytes, signer, tapscriptRoot), leaf, control];
   const assetId = assets?.[0]?.assetId as Bytes;
   expect(alice.ask(seal([{ assetId, witness: [witness[0] as Bytes] }]))).toBe('BAD_SIGNATURE');
   expect(alice.ask(seal([{ assetId, witness: [] }]))).toBe('BAD_SIGNATURE');
@@ -79,43 +74,6 @@ test('a group with scripts: our key mints into it, and so does a script alone', 
   chain.mine();
   expect(stranger.receive(alice.file(third[0] as Holding))).toBeNull();
 });
-
-function scriptSighash({ psbt }: BatchGroup, leafHash: Bytes): Bytes {
-  const maps = decodePsbtMaps(psbt as Bytes);
-  if (!maps.ok) throw new Error(maps.failure.message);
-  const utxo = maps.value.inputs[0]?.find(({ key }) => key[0] === 1)?.value as Bytes;
-  const amount = new DataView(utxo.buffer, utxo.byteOffset).getBigUint64(0, true);
-  const prevouts = [{ amount: amount as never, script: utxo.slice(9) }];
-  return sighashTaproot({ tx: maps.value.tx, index: 0, prevouts, hashType: 0, leaf: { hash: leafHash } });
-}
-
-/** A hardware wallet of somebody else. */
-const master = masterKey(sha256(utf8('a signer elsewhere')));
-const ACCOUNT = [86, 1, 0].map((index) => index + HARDENED);
-const account: HdKey = derivePath(master, ACCOUNT);
-const external = (index: number): ExternalKey => ({
-  xpub: formatXpub(neuter(account), 'regtest'),
-  masterFingerprint: 0x01020304,
-  path: [...ACCOUNT, 0, index],
-});
-const secretAt = (index: number): Bytes => derivePath(account, [0, index]).privateKey as Bytes;
-
-/** Signs as a hardware wallet does: by the PSBT alone. */
-function signedElsewhere(psbt: Bytes, index: number): Bytes {
-  const maps = decodePsbtMaps(psbt);
-  if (!maps.ok) throw new Error(maps.failure.message);
-  const [input] = maps.value.inputs;
-  const value = (type: number): Bytes => input?.find(({ key }) => key.length === 1 && key[0] === type)?.value as Bytes;
-  const secret = secretAt(index);
-  expect(value(0x17)).toEqual(xOnly(secp.publicKey(secret)));
-  const utxo = value(0x01);
-  const amount = new DataView(utxo.buffer, utxo.byteOffset).getBigUint64(0, true);
-  const prevouts = [{ amount: amount as never, script: utxo.slice(9) }];
-  const hash = sighashTaproot({ tx: maps.value.tx, index: 0, prevouts, hashType: 0 });
-  const signature = secp.schnorrSign(hash, taprootPrivateKey(secret, value(0x18)), NO_AUX);
-  const entry = { key: Uint8Array.of(0x13), value: signature };
-  return encodePsbtMaps({ ...maps.value, inputs: [[...(input ?? []), entry]] });
-}
 
 test('a group under a key elsewhere: funded, signed as a PSBT, sealed, minted; a further tranche too, by another node that learned the group', () => {
   const { chain, alice } = funded();
@@ -171,7 +129,7 @@ test("a group under a key elsewhere with scripts of its own: one of them is the 
   add(alice, seedling('anchor', 9n, { group: { kind: 'external', key: external(0), customRoot: tapLeafHash(leaf), groupKey: null } }));
   const { assets } = alice.told(FUND, 'asset_batch');
   const group = groupOf(assets, 0);
-  const signature = secp.schnorrSign(scriptSighash(group, tapLeafHash(leaf)), signer, NO_AUX);
+  const signature = leafSignature(group.psbt as Bytes, signer, tapLeafHash(leaf));
   const witness = [signature, leaf, group.controlBlock as Bytes];
   alice.told(seal([{ assetId: assets?.[0]?.assetId as Bytes, witness }]), 'asset_batch');
   const { holdings } = alice.told(MINT, 'asset_anchor');
