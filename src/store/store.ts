@@ -94,6 +94,13 @@ function needNodeApi(): void {
   throw new StoreError('USAGE', message, '`lnkit decode` works with this one');
 }
 
+/** The lock alone, for a command that writes beside the store and needs no wallet; makes the folder. Throws StoreError. */
+export function lockDirectory({ directory, command }: Pick<OpenOptions, 'directory' | 'command'>): Lock {
+  needNodeApi();
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  return lockOrThrow({ directory, command, create: true });
+}
+
 function lockOrThrow(options: OpenOptions): Lock {
   const lock = lockOf(options);
   if (!('holder' in lock)) return lock;

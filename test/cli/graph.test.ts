@@ -11,6 +11,7 @@ import type { Msat } from '../../src/base/units.ts';
 import { encodeMessage, type Message } from '../../src/bolt/wire/message.ts';
 import { openRegtestInMemory } from '../../src/io/regtest/file.ts';
 import { type RegtestServer, serveRegtest } from '../../src/io/regtest/server.ts';
+import { takeLock } from '../../src/store/lock.ts';
 import { announcement, party, update } from '../unit/io/gossip/world.ts';
 import { ensureBuilt, lnkit, ROOT, type Run } from './kit.ts';
 
@@ -100,6 +101,18 @@ test('a file of gossip is taken in without a wallet, written out, and taken in e
   expect(again.json()).toMatchObject({ format: 'gossip_store', channels: 3, updates: 6, rejected: 0 });
   writeFileSync(at('rubbish'), 'not gossip at all');
   expect(await run('gossip', 'import', at('rubbish'), '--assume-valid')).toMatchObject({ code: 2 });
+});
+
+test('an import is a writer like every other: where another lnkit has the store it is refused, exit 9, and it gives the store back', async () => {
+  const datadir = at('locked');
+  const words = ['gossip', 'import', at('network.gossip'), '--assume-valid', '--datadir', datadir, '--network', 'regtest', '--json'];
+  expect((await lnkit(words)).code).toBe(0);
+  const lock = takeLock(join(datadir, 'regtest'), 'lnkit start');
+  const refused = await lnkit(words);
+  expect(refused.code).toBe(9);
+  expect(refused.json()['error']).toMatchObject({ code: 'STORE_LOCKED', message: expect.stringContaining('`lnkit start`') });
+  if ('release' in lock) lock.release();
+  expect((await lnkit(words)).code).toBe(0);
 });
 
 test('the graph is shown in numbers, by node and by channel, and drawn', async () => {

@@ -8,6 +8,7 @@ import { crc32c } from '../../bolt/gossip/checksum.ts';
 import { openChain, parseChainUrl } from '../../io/chain/open.ts';
 import { GraphDatabase } from '../../io/gossip/database.ts';
 import { type GossipService, type GossipStatus, openGossip } from '../../io/gossip/service.ts';
+import { lockDirectory } from '../../store/store.ts';
 import { networkDir, type Settings } from '../config.ts';
 import { AppError } from '../error.ts';
 import { choice, count, flag, object, record, type TypeOf, text } from '../schema.ts';
@@ -92,15 +93,17 @@ export async function importInto(
   return { ...since(before, service.status()), file: part.file, format, messages, assume_valid: part.assumeValid, duration_ms };
 }
 
-/** Takes in a file where no daemon runs and no wallet need be: the graph is opened by itself. */
+/** Takes in a file where no daemon runs and no wallet need be: the graph is opened by itself. Throws STORE_LOCKED where another lnkit has it. */
 export async function importStored(
   settings: Settings,
   part: { readonly file: string; readonly assumeValid: boolean; progress(text: string): void },
 ): Promise<ImportJson> {
   const { network } = settings;
+  const directory = networkDir(settings);
   const source = part.assumeValid ? null : chainOf(settings);
+  const lock = lockDirectory({ directory, command: 'lnkit gossip import' });
   const service = await openGossip({
-    directory: networkDir(settings),
+    directory,
     network,
     nodeId: new Uint8Array(33) as NodeId,
     send() {},
@@ -114,6 +117,7 @@ export async function importStored(
   } finally {
     await service.close();
     source?.close();
+    lock.release();
   }
 }
 

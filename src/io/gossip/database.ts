@@ -76,9 +76,10 @@ export class GraphDatabase {
   #statements: Statements;
   #pending: Write[] = [];
 
-  constructor(path: string) {
+  /** Throws where another process has it to itself for longer than `timeoutMs`. */
+  constructor(path: string, { timeoutMs = 5_000 }: { readonly timeoutMs?: number } = {}) {
     this.path = path;
-    this.#database = openOrReplace(path);
+    this.#database = openOrReplace(path, timeoutMs);
     this.#statements = prepare(this.#database);
   }
 
@@ -241,17 +242,24 @@ export class GraphDatabase {
   }
 }
 
-function openOrReplace(path: string): Database.Database {
+function openOrReplace(path: string, timeout: number): Database.Database {
   try {
-    return openDatabase(path);
-  } catch {
+    return openDatabase(path, timeout);
+  } catch (error) {
+    // One that is only busy or cannot be reached is not damaged: the daemon that has it would lose it.
+    if (!isDamaged(error)) throw error;
     for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true });
-    return openDatabase(path);
+    return openDatabase(path, timeout);
   }
 }
 
-function openDatabase(path: string): Database.Database {
-  const database = new Database(path);
+class OtherVersion extends Error {}
+
+const isDamaged = (error: unknown): boolean =>
+  error instanceof OtherVersion || /^SQLITE_(NOTADB|CORRUPT|FORMAT|ERROR)/.test((error as { code?: string }).code ?? '');
+
+function openDatabase(path: string, timeout: number): Database.Database {
+  const database = new Database(path, { timeout });
   try {
     database.defaultSafeIntegers(true);
     database.pragma('journal_mode = WAL');
@@ -263,7 +271,7 @@ function openDatabase(path: string): Database.Database {
         database.exec(SCHEMA);
         database.pragma(`user_version = ${VERSION}`);
       })();
-    } else if (version !== VERSION) throw new Error(`graph.db of version ${version}`);
+    } else if (version !== VERSION) throw new OtherVersion(`graph.db of version ${version}`);
     return database;
   } catch (error) {
     database.close();

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import Database from 'better-sqlite3';
 import { afterAll, describe, expect, it } from 'vitest';
 import { compare, concat, fromHex } from '../../../../src/base/bytes.ts';
 import type { BlockHash } from '../../../../src/base/ids.ts';
@@ -257,6 +258,18 @@ describe('the snapshot', () => {
     const { service } = await open(self, { directory: where });
     expect(service.status()).toMatchObject({ channels: 0, updates: 0 });
     await service.importGossip(file(...messages.map((message) => prefixed(encodeMessage(message)))));
+    expect(service.status().channels).toBe(2);
+    await service.close();
+  });
+
+  it('stays where another process has the database to itself', async () => {
+    const where = await filled();
+    const holder = new Database(join(where, 'graph.db'), { timeout: 0 });
+    holder.pragma('locking_mode = EXCLUSIVE');
+    holder.exec('BEGIN EXCLUSIVE');
+    expect(() => new GraphDatabase(join(where, 'graph.db'), { timeoutMs: 0 })).toThrow('locked');
+    holder.close();
+    const { service } = await open(self, { directory: where });
     expect(service.status().channels).toBe(2);
     await service.close();
   });
