@@ -2,6 +2,7 @@ import { ASSET_TYPE, assetName } from '../../asset/genesis.ts';
 import { decimalDisplayOf } from '../../asset/proof/meta.ts';
 import { type Bytes, fromHex, toHex, tryHex } from '../../base/bytes.ts';
 import { formatOutPoint, formatTxId } from '../../bitcoin/tx.ts';
+import { isDead } from '../../node/asset/fate.ts';
 import { anchorOf } from '../../node/asset/files.ts';
 import { holdingState } from '../../node/asset/select.ts';
 import type { AnchorCost } from '../../node/asset/take-in.ts';
@@ -66,7 +67,10 @@ export const costJson = ({ feeSat, weight, lockedSat }: AnchorCost): TypeOf<type
 export const anchorSchema = object({
   txid: hex(32),
   kind: choice(['mint', 'send', 'burn', 'receive', 'swap', 'foreign']),
+  state: choice(['unconfirmed', 'confirmed', 'replaced'], { description: 'replaced: another transaction has taken its place' }),
   height: nullable(count()),
+  replaces: nullable(hex(32, { description: 'the transaction with a lower fee that it takes the place of' })),
+  note: nullable(text()),
   fee_sat: nullable(amount()),
   created_at: time(),
   assets: list(holdingSchema),
@@ -79,7 +83,10 @@ export function anchorJson(state: AssetState, anchor: Anchor): TypeOf<typeof anc
   return {
     txid: formatTxId(anchor.txid),
     kind: anchor.kind,
+    state: anchor.block !== null ? 'confirmed' : isDead(state, anchor.txid) ? 'replaced' : 'unconfirmed',
     height: anchor.block?.height ?? null,
+    replaces: anchor.replaces === null ? null : formatTxId(anchor.replaces),
+    note: anchor.note,
     fee_sat: anchor.feeSat === null ? null : jsonInteger(anchor.feeSat),
     created_at: anchor.createdAt,
     assets: here.map((holding) => holdingJson(state, holding)),

@@ -6,6 +6,7 @@ import { publishable } from '../../bolt/channel/channel.ts';
 import type { Feerates, TxLabel } from '../../bolt/channel/types.ts';
 import { cursorAt, follow, followLive } from '../../io/chain/follow.ts';
 import type { ChainBlock, ChainFailure, ChainResult, ChainSource } from '../../io/chain/source.ts';
+import { unconfirmedAnchors } from '../../node/asset/fate.ts';
 import type { BlockInput, BlockPoint, NodeEnv, NodeInput, NodeState } from '../../node/types.ts';
 import { unconfirmedOwn } from '../../node/wallet/coins.ts';
 import { AppError } from '../error.ts';
@@ -105,6 +106,8 @@ export class ChainDriver {
       for (const { tx, label } of own) if (tx !== null && (label === 'anchor') === isAnchor) this.publish(tx, label ?? 'spend');
     };
     send(false);
+    const sent = new Set(own.map(({ txid }) => toHex(txid)));
+    for (const { txid, tx } of unconfirmedAnchors(state.assets)) if (!sent.has(toHex(txid))) this.publish(tx, 'asset');
     for (const channel of state.channels.values()) {
       try {
         for (const { tx, label } of publishable(channel, env)) this.publish(tx, label);

@@ -71,13 +71,14 @@ export function transfersView({ transfers, arrivals }: ResultOf<'asset.transfers
   const rows = transfers.map((each) => [
     showTime(each.created_at),
     each.kind,
-    each.height === null ? 'unconfirmed' : `${each.height}`,
+    each.height === null ? each.state : `${each.height}`,
     each.fee_sat === null ? '' : showSat(each.fee_sat),
     each.deliveries.map(({ amount, address }) => `${amount} to ${shorten(address)}`).join(', '),
     each.txid,
+    each.note ?? '',
   ]);
   const shown =
-    rows.length === 0 ? 'no transfers yet' : table(['time (UTC)', 'kind', 'block>', 'fee>', 'sent', 'transaction'], rows, style);
+    rows.length === 0 ? 'no transfers yet' : table(['time (UTC)', 'kind', 'block>', 'fee>', 'sent', 'transaction', 'note'], rows, style);
   const waiting = arrivals.filter(({ proved }) => !proved);
   if (waiting.length === 0) return shown;
   return `${shown}\n${style.warn('arrived, and its proof is still missing:')}\n${waiting.map((each) => `  ${each.assets.map(({ amount }) => amount).join(' + ')} units at ${each.outpoint}`).join('\n')}`;

@@ -80,3 +80,9 @@ export function settleSpends(state: AssetState): AssetState {
   }
   return holdings === state.holdings ? state : { ...state, holdings };
 }
+
+/** Our transactions that should be in a mempool or in the chain, oldest first; the wallet knows those that it has a coin in. */
+export const unconfirmedAnchors = (state: Pick<AssetState, 'anchors'>): readonly Anchor[] =>
+  [...state.anchors.values()]
+    .filter(({ block, feeSat, txid }) => block === null && feeSat !== null && !isDead(state, txid))
+    .sort((a, b) => a.createdAt - b.createdAt);

@@ -1,0 +1,16 @@
+import { arg, flag } from '../../src/app/command.ts';
+import { given, operationCommand } from '../../src/app/operation-command.ts';
+import { assetSentView } from '../../src/app/view/asset.ts';
+
+export default operationCommand({
+  operation: 'asset.split',
+  summary: 'put units of ours into an output of their own, as an offer to swap them needs it',
+  examples: ['asset split beans 40 --dry-run'],
+  args: { asset: arg.text('an asset id, or a name that only one asset has'), amount: arg.text('units') },
+  flags: {
+    'fee-rate': flag.number('sat/vB (default: for confirmation within some blocks)'),
+    'dry-run': flag.boolean('make the transaction, print its exact cost, do not send it'),
+  },
+  params: ({ args, flags }) => ({ ...args, dry_run: flags['dry-run'], ...given({ fee_rate_sat_per_vbyte: flags['fee-rate'] }) }),
+  view: assetSentView,
+});
