@@ -19,6 +19,7 @@ export class UniverseFileError extends Error {
 
 /** Several processes may have the file open: the node, a server, commands. A writer waits so long for another. */
 const BUSY_MS = 10_000;
+const MEMORY = ':memory:';
 
 export type Value = Bytes | string | number | bigint | null;
 /** Columns as SQLite gives them: integers as bigint. */
@@ -30,10 +31,10 @@ export class UniverseDatabase {
   readonly #database: Database.Database;
   readonly #statements = new Map<string, Database.Statement>();
 
-  /** Opens or makes it. Throws UniverseFileError. */
+  /** Opens or makes it; `:memory:` for one that is never kept. Throws UniverseFileError. */
   constructor(path: string, migrations: readonly string[] = MIGRATIONS) {
     this.path = path;
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    if (path !== MEMORY) mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     const database = new Database(path, { timeout: BUSY_MS });
     try {
       database.defaultSafeIntegers(true);
@@ -91,7 +92,7 @@ export const plain = (value: unknown): Bytes => {
 function migrate(database: Database.Database, path: string, migrations: readonly string[]): void {
   // Looking comes first: a file that is not ours, or is of tomorrow, is not changed in any way.
   check(database, path, migrations.length);
-  chmodSync(path, 0o600);
+  if (path !== MEMORY) chmodSync(path, 0o600);
   database.pragma('journal_mode = WAL');
   // FULL: the leaves of own transfers are what a receiver asks for.
   database.pragma('synchronous = FULL');

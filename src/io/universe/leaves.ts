@@ -110,12 +110,15 @@ export const isGroupStored = (database: UniverseDatabase, groupKey: Bytes): bool
   database.one('SELECT 1 FROM group_key WHERE x = ?', groupKey.subarray(groupKey.length - 32)) !== null;
 
 /**
- * Writes verified transitions with their trees in one transaction: after a crash either all of it is there or nothing. Gives the rows of the
- * leaves. Throws SumOverflow, and has then written nothing.
+ * Writes verified transitions with their trees, and that they are to be pushed to the federation, in one transaction: after a crash either all of
+ * it is there or nothing. Throws SumOverflow, and has then written nothing.
  */
-export function writeLeaves(database: UniverseDatabase, arrivals: readonly Arrival[], now: number): readonly bigint[] {
-  return database.write(() => {
-    const rows: bigint[] = [];
+export function writeLeaves(
+  database: UniverseDatabase,
+  arrivals: readonly Arrival[],
+  { now, origin }: { readonly now: number; readonly origin: 'inserted' | 'synced' },
+): void {
+  database.write(() => {
     const byUniverse = new Map<
       string,
       { readonly id: UniverseId; readonly row: bigint; readonly root: NodeRef | null; entries: Entry[] }
@@ -128,7 +131,8 @@ export function writeLeaves(database: UniverseDatabase, arrivals: readonly Arriv
         universe = { id, ...openUniverseRow(database, id, arrival), entries: [] };
         byUniverse.set(name, universe);
       }
-      rows.push(writeLeafRow(database, universe.row, arrival, now));
+      const row = writeLeafRow(database, universe.row, arrival, now);
+      if (origin === 'inserted') enqueue(database, row, now);
       const { asset } = arrival.proof;
       universe.entries.push([leafTreeKey(arrival.key), universeLeaf(id.proofType, { amount: asset.amount, raw: arrival.raw })]);
       if (id.proofType === 'issuance') writeAsset(database, arrival);
@@ -141,7 +145,6 @@ export function writeLeaves(database: UniverseDatabase, arrivals: readonly Arriv
     }
     for (const proofType of ['issuance', 'transfer'] as const)
       if (roots[proofType].length > 0) writeMultiverse(database, proofType, roots[proofType]);
-    return rows;
   });
 }
 
@@ -176,6 +179,13 @@ function writeLeafRow(database: UniverseDatabase, universe: bigint, { key, raw, 
   const row = database.one(sql, ...places, blockHash(proof.blockHeader), proof.blockHeight, now, raw);
   database.run("INSERT INTO event (at, kind, asset_id) VALUES (?, 'proof', ?)", now, id);
   return must(row ?? undefined, 'the row of a leaf')['id'] as bigint;
+}
+
+/** Every server of the federation is to get it, also where it had an older one. */
+function enqueue(database: UniverseDatabase, leaf: bigint, now: number): void {
+  const sql = `INSERT INTO push (host, leaf, tries, next_at) SELECT host, ?, 0, ? FROM server WHERE true
+    ON CONFLICT (host, leaf) DO UPDATE SET tries = 0, next_at = excluded.next_at`;
+  database.run(sql, leaf, now);
 }
 
 /** What a minting tells of its asset. */

@@ -53,18 +53,10 @@ export interface LocalUniverseOptions {
   /** Groups that are known from elsewhere: those of the wallet. */
   readonly isKnownGroup?: (groupKey: Bytes) => boolean;
   readonly limits?: Partial<UniverseLimits>;
-  /** Told of every leaf that was stored, after it was. */
-  readonly onStored?: (leaves: readonly StoredNotice[]) => void;
 }
 
-export interface StoredNotice {
-  readonly id: UniverseId;
-  readonly key: LeafKey;
-  readonly assetId: Bytes;
-  readonly proof: Bytes;
-  /** In `universe.db`. */
-  readonly row: bigint;
-}
+/** Whose leaves these are: those that were inserted here are pushed to the federation, those that a sync brought are not. */
+export type Origin = 'inserted' | 'synced';
 
 /** Our own universe: `universe.db`, and the chain that every proof is verified against before it is stored. */
 export class LocalUniverse implements Universe {
@@ -132,26 +124,19 @@ export class LocalUniverse implements Universe {
    * Verifies the leaves in their order, each also against those before it, and stores all that hold in one transaction. What was there already
    * is answered as stored. For own work, which bounds itself.
    */
-  async insertMany(leaves: readonly UniverseLeaf[]): Promise<readonly Result<StoredPlace, UniverseFailure>[]> {
+  async insertMany(leaves: readonly UniverseLeaf[], origin: Origin = 'inserted'): Promise<readonly Result<StoredPlace, UniverseFailure>[]> {
     const batch: Batch = { byKey: new Map(), groups: new Set(), arrivals: [] };
     const results: Result<StoredPlace, UniverseFailure>[] = [];
     for (const leaf of leaves) results.push(await this.#check(leaf, batch));
-    const fault = this.#store(batch.arrivals);
+    const fault = this.#store(batch.arrivals, origin);
     if (fault === null) return results;
     return results.map((result) => (result.ok && result.value.isNew ? fail(fault) : result));
   }
 
-  #store(arrivals: readonly Arrival[]): UniverseFailure | null {
+  #store(arrivals: readonly Arrival[], origin: Origin): UniverseFailure | null {
     if (arrivals.length === 0) return null;
     try {
-      const rows = writeLeaves(this.database, arrivals, this.#options.now());
-      this.#options.onStored?.(
-        arrivals.map(({ proof, key, raw }, i) => ({
-          ...{ id: universeIdOf(proof), key, proof: raw },
-          assetId: assetId(proof.asset.genesis),
-          row: rows[i] as bigint,
-        })),
-      );
+      writeLeaves(this.database, arrivals, { now: this.#options.now(), origin });
       return null;
     } catch (error) {
       if (error instanceof SumOverflow) return { code: 'REFUSED', message: error.message };

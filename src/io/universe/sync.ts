@@ -232,7 +232,7 @@ class Pull {
       next = batch.value.next;
       const arrivals = inOrder(batch.value.arrivals);
       const leaves = arrivals.map(({ leaf }) => leaf);
-      const results = await this.#local.insertMany(leaves);
+      const results = await this.#local.insertMany(leaves, 'synced');
       for (const [i, result] of results.entries()) {
         const { key } = arrivals[i] as Fetched;
         if (result.ok) this.#stored += result.value.isNew ? 1 : 0;
