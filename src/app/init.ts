@@ -1,8 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { toHex } from '../base/bytes.ts';
+import { unixTime } from '../base/units.ts';
 import { hdKeys } from '../bitcoin/hd.ts';
 import { mnemonicOfEntropy, seedOfMnemonic } from '../bitcoin/mnemonic.ts';
 import { encodeWith } from '../codec/codec.ts';
+import { keysOfRestoredWords } from '../node/asset/key-range.ts';
+import { assetRows } from '../node/asset/persist.ts';
+import { NO_ASSETS } from '../node/asset/types.ts';
 import { numberCodec } from '../node/codec.ts';
 import { metaKey, openStore } from '../store/store.ts';
 import { networkDir, type Settings } from './config.ts';
@@ -37,7 +41,10 @@ export async function initWallet(settings: Settings, given: { readonly mnemonic:
     // A restored wallet may be of any age: its chain is read from the beginning.
     const createdAt = words === null ? Math.floor(Date.now() / 1000) : 0;
     const row = { table: 'meta', key: metaKey('created_at'), blob: encodeWith(numberCodec, createdAt) } as const;
-    await store.commit({ rows: [row], history: [] });
+    // Keys of assets go on where no earlier life of the words can have been.
+    const keys =
+      words === null ? [] : assetRows(NO_ASSETS, { ...NO_ASSETS, ...keysOfRestoredWords(unixTime(Math.floor(Date.now() / 1000))) });
+    await store.commit({ rows: [row, ...keys], history: [] });
   } finally {
     store.close();
   }

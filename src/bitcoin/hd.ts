@@ -10,6 +10,7 @@ import { bip86Script } from './taproot.ts';
 //   m/1017'/C'/6'/0/0        node id, the path that lnd uses (purpose 1017, key family 6)
 //   m/1017'/C'/20'/N'/K'     channel N (0, 1, 2, ...); K: 0 funding, 1 revocation basepoint, 2 payment basepoint,
 //                            3 delayed payment basepoint, 4 htlc basepoint, 5 seed of the per-commitment secrets
+//   m/1017'/C'/30'/0'       seals backups
 //   m/1017'/C'/212'/0/I      Taproot Assets (the key family that tapd uses): script keys, keys of outputs with assets, keys of groups
 //   m/84'/C'/0'/B/I          wallet, P2WPKH (BIP 84); B: 0 addresses to receive on, 1 change
 //   m/86'/C'/0'/B/I          wallet, P2TR without scripts (BIP 86)
@@ -18,6 +19,7 @@ import { bip86Script } from './taproot.ts';
 const LIGHTNING_PURPOSE = 1017 + HARDENED;
 const NODE_FAMILY = 6 + HARDENED;
 const CHANNEL_FAMILY = 20 + HARDENED;
+const BACKUP_FAMILY = 30 + HARDENED;
 const ASSET_FAMILY = 212 + HARDENED;
 
 export type AccountKind = 'p2tr' | 'p2wpkh';
@@ -46,6 +48,8 @@ export interface WalletKeys {
   accountKey(account: AccountKind): HdKey;
   /** A key of Taproot Assets by its index (0 to 2^31 - 1), before any tweak. */
   assetKey(index: number): { readonly publicKey: Bytes; readonly privateKey: Bytes };
+  /** What seals backups of this node, 32 bytes. */
+  backupKey(): Bytes;
   /** BIP 32 fingerprint of the master key, as PSBTs want it. */
   readonly masterFingerprint: number;
 }
@@ -142,6 +146,7 @@ export function walletKeys(master: HdKey, network: Network): WalletKeys {
       const key = deriveChild(assets, index);
       return { publicKey: key.publicKey, privateKey: secretOf(key) };
     },
+    backupKey: () => secretOf(derivePath(master, [LIGHTNING_PURPOSE, networkParams(network).coinType + HARDENED, BACKUP_FAMILY, HARDENED])),
     accountKey: (account) => ({ ...branch(account, []), privateKey: null }),
   };
 }

@@ -1,4 +1,4 @@
-import { chacha20poly1305, chacha20 as nobleChacha20 } from '@noble/ciphers/chacha.js';
+import { chacha20poly1305, chacha20 as nobleChacha20, xchacha20poly1305 } from '@noble/ciphers/chacha.js';
 import { type Bytes, EMPTY } from '../base/bytes.ts';
 
 /** What seals and opens: a key of 32 bytes, a nonce of 12 that the key never sees twice, and associated data (none by default). */
@@ -18,6 +18,19 @@ export function open({ key, nonce, ad = EMPTY }: AeadKey, sealed: Bytes, output?
   if (sealed.length < 16) return null;
   try {
     return chacha20poly1305(key, nonce, ad).decrypt(sealed, output);
+  } catch {
+    return null;
+  }
+}
+
+/** XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha): the same with a nonce of 24 bytes, which may be random. */
+export const sealX = ({ key, nonce, ad = EMPTY }: AeadKey, plaintext: Bytes): Bytes => xchacha20poly1305(key, nonce, ad).encrypt(plaintext);
+
+/** The plaintext, or null where the tag does not match or is missing. */
+export function openX({ key, nonce, ad = EMPTY }: AeadKey, sealed: Bytes): Bytes | null {
+  if (sealed.length < 16) return null;
+  try {
+    return xchacha20poly1305(key, nonce, ad).decrypt(sealed);
   } catch {
     return null;
   }

@@ -63,6 +63,10 @@ const OPERATIONS = {
   'proof.export': () => import('./proof-export.ts').then((file) => file.proofExport),
   'proof.import': () => import('./proof-import.ts').then((file) => file.proofImport),
   'proof.verify': () => import('./proof-verify.ts').then((file) => file.proofVerify),
+  'backup.export': () => import('./backup-export.ts').then((file) => file.backupExport),
+  'backup.verify': () => import('./backup-verify.ts').then((file) => file.backupVerify),
+  'backup.verify.chain': () => import('./backup-verify.ts').then((file) => file.backupVerifyChain),
+  'backup.restore': () => import('./backup-restore.ts').then((file) => file.backupRestore),
   'chain.status': () => import('./chain-status.ts').then((file) => file.chainStatus),
 } as const;
 

@@ -1,3 +1,5 @@
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { toHex } from '../../base/bytes.ts';
 import { unixTime } from '../../base/units.ts';
 import type { Network } from '../../bitcoin/network.ts';
 import type { Answer } from '../command.ts';
@@ -19,8 +21,10 @@ export interface DecodeRun {
 /** One thing is an answer; several, or several lines on stdin, are printed as one JSON object a line, and nothing is left to answer. */
 export async function runDecode(things: readonly string[], run: DecodeRun): Promise<Answer | null> {
   const env = { now: unixTime(Math.floor(Date.now() / 1000)), network: (run.flags.network ?? null) as Network | null };
-  if (things.length > 1) return await decodeBatch([things], run, env);
-  if (things[0] !== '-') return await decodeOne(things[0] as string, run, env);
+  // A word of the command line may name a file; a line on stdin may not.
+  const given = things.map(contents);
+  if (given.length > 1) return await decodeBatch([given], run, env);
+  if (given[0] !== '-') return await decodeOne(given[0] as string, run, env);
   const lines = stdinLines();
   const first: string[] = [];
   // The second line tells a batch from a single thing.
@@ -60,6 +64,18 @@ async function decodeBatch(
   }
   run.exitWith(worst);
   return null;
+}
+
+/** So much of a file is decoded: as hexadecimal that is as long as a text may be. */
+const MAX_FILE_BYTES = 8 * 1024 * 1024 - 1;
+
+/** A proof or a backup in a file, as hexadecimal; anything else as it is. */
+function contents(thing: string): string {
+  if (thing === '-' || thing.length > 4_096 || !existsSync(thing)) return thing;
+  const about = statSync(thing);
+  if (!about.isFile() || about.size > MAX_FILE_BYTES) return thing;
+  const bytes = new Uint8Array(readFileSync(thing));
+  return ['LNKB', 'TAPF', 'TAPP'].includes(new TextDecoder().decode(bytes.subarray(0, 4))) ? toHex(bytes) : thing;
 }
 
 function jsonOf(decoded: Decoded, run: DecodeRun): JsonObject {

@@ -27,6 +27,7 @@ import { CodecError } from '../../codec/reader.ts';
 import { blob, oneOf, text, versioned } from '../../codec/stored.ts';
 import { partsOf } from './arrivals.ts';
 import { atRest, encodedProof, holdingOf, NO_BASE, restingOn } from './holding.ts';
+import type { KeyHistory, KeyRange } from './key-range.ts';
 import {
   type AddressVersion,
   type Anchor,
@@ -191,3 +192,6 @@ function askedBy(address: string): { readonly version: AddressVersion; readonly 
   if (!decoded.ok) throw new CodecError(decoded.failure.message);
   return { version: decoded.value.address.version as AddressVersion, parts: partsOf(decoded.value.address) };
 }
+
+const range: Codec<KeyRange> = struct({ from: u32, to: u32 });
+export const keyHistoryCodec: Codec<KeyHistory> = versioned(struct({ start: u32, earlier: list(bigsizeNumber, range) }));

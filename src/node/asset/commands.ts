@@ -7,6 +7,7 @@ import type { FileParts } from './history.ts';
 import { withoutExpired } from './lease.ts';
 import { type MintAction, type MintReply, mintCommand } from './mint-commands.ts';
 import { type AddressRequest, importFile, newAddress } from './receive.ts';
+import { type RestoreAction, restore } from './restore.ts';
 import { type AnchorCost, takeIn } from './take-in.ts';
 import { buildTransfer, type TransferRequest } from './transfer.ts';
 import { type TransferAction, type TransferReply, transferCommand } from './transfer-commands.ts';
@@ -28,6 +29,7 @@ export type AssetAction =
       readonly feerate: FeeratePerKw | null;
       readonly dryRun: boolean;
     }
+  | RestoreAction
   | CustodyAction
   | TransferAction;
 
@@ -83,6 +85,9 @@ export function assetCommand(draft: Draft, id: CommandId, action: AssetAction): 
       reply(draft, id, { kind: 'asset_import', holding, ours });
       return;
     }
+    case 'restore':
+      restore(draft, id, action);
+      return;
     case 'delivered':
     case 'not_delivered':
     case 'redeliver':

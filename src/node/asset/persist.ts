@@ -6,12 +6,14 @@ import { type Codec, encodeWith } from '../../codec/codec.ts';
 import type { AssetTable, Row, StoredState } from '../batch.ts';
 import { numberCodec } from '../codec.ts';
 import { batchesCodec, groupCodec } from './batch-codec.ts';
-import { addressRecordCodec, anchorCodec, holdingCodec, knownCodec, leasesCodec } from './codec.ts';
+import { addressRecordCodec, anchorCodec, holdingCodec, keyHistoryCodec, knownCodec, leasesCodec } from './codec.ts';
 import { atRest } from './holding.ts';
+import { NO_HISTORY } from './key-range.ts';
 import type { AssetState } from './types.ts';
 
 const BATCHES = utf8('asset_batch');
 const LEASES = utf8('asset_leases');
+const KEY_HISTORY = utf8('asset_key_history');
 const KEY_INDEX = utf8('asset_key_index');
 
 /** Everything in which two states of the assets differ, as rows. */
@@ -27,6 +29,8 @@ export function assetRows(before: AssetState, after: AssetState): Row[] {
   if (before.batch !== after.batch || before.cancelled !== after.cancelled)
     rows.push({ table: 'meta', key: BATCHES, blob: encodeWith(batchesCodec, after) });
   if (before.leases !== after.leases) rows.push({ table: 'meta', key: LEASES, blob: encodeWith(leasesCodec, after.leases) });
+  if (before.keyHistory !== after.keyHistory)
+    rows.push({ table: 'meta', key: KEY_HISTORY, blob: encodeWith(keyHistoryCodec, after.keyHistory) });
   if (before.nextKeyIndex !== after.nextKeyIndex)
     rows.push({ table: 'meta', key: KEY_INDEX, blob: encodeWith(numberCodec, after.nextKeyIndex) });
   return rows;
@@ -48,9 +52,11 @@ export function loadAssets(stored: StoredState, read: <T>(name: string, codec: C
   const all = <T>(table: AssetTable, codec: Codec<T>): readonly T[] =>
     (stored.assets?.[table] ?? []).map((blob) => read(table, codec, blob));
   const batches = stored.meta.get('asset_batch');
+  const keyHistory = stored.meta.get('asset_key_history');
   const keyIndex = stored.meta.get('asset_key_index');
   const leases = stored.meta.get('asset_leases');
   return {
+    keyHistory: keyHistory === undefined ? NO_HISTORY : read('asset_key_history', keyHistoryCodec, keyHistory),
     nextKeyIndex: keyIndex === undefined ? 0 : read('asset_key_index', numberCodec, keyIndex),
     ...(batches === undefined ? { batch: null, cancelled: [] } : read('asset_batch', batchesCodec, batches)),
     anchors: bytesMap(all('asset_anchor', anchorCodec).map((each) => [each.txid as TxId, each] as const)),

@@ -15,6 +15,7 @@ import type { WalletKeys } from '../wallet/types.ts';
 import { isAllProved, sameOutPoint } from './arrivals.ts';
 import type { FileParts } from './history.ts';
 import { holdingOf, NO_BASE } from './holding.ts';
+import { handedOut } from './key-range.ts';
 import type { AddressVersion, Anchor, AssetAddress, AssetState, Holding, KnownAsset } from './types.ts';
 
 export interface AddressRequest {
@@ -211,6 +212,6 @@ function ownKeys(state: AssetState, keys: WalletKeys, { asset, inclusionProof }:
 /** Those of addresses first, then all that were ever handed out. */
 function findKey(state: AssetState, likely: readonly number[], fits: (index: number) => boolean): number | null {
   for (const index of likely) if (fits(index)) return index;
-  for (let index = 0; index < state.nextKeyIndex; index++) if (fits(index)) return index;
+  for (const index of handedOut(state)) if (fits(index)) return index;
   return null;
 }

@@ -12,6 +12,7 @@ import type { Height, Sat, UnixTime } from '../../base/units.ts';
 import type { BlockHeader } from '../../bitcoin/block.ts';
 import type { KeyPath } from '../../bitcoin/hd.ts';
 import type { Tx } from '../../bitcoin/tx.ts';
+import { type KeyHistory, NO_HISTORY } from './key-range.ts';
 
 /** Whether an asset that is to be minted belongs to a group, and to which. */
 export type SeedlingGroup =
@@ -234,6 +235,8 @@ export type AddressVersion = 0 | 1 | 2;
 export interface AssetState {
   /** The next key to hand out; one that was handed out is never handed out again. */
   readonly nextKeyIndex: number;
+  /** Which others were handed out before, in earlier lives of this wallet. */
+  readonly keyHistory: KeyHistory;
   /** The open batch. */
   readonly batch: MintBatch | null;
   /** Newest first. */
@@ -249,6 +252,7 @@ export interface AssetState {
 
 export const NO_ASSETS: AssetState = {
   nextKeyIndex: 0,
+  keyHistory: NO_HISTORY,
   batch: null,
   cancelled: [],
   anchors: bytesMap(),

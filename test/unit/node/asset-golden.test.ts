@@ -10,7 +10,7 @@ import type { TxId } from '../../../src/base/ids.ts';
 import { sat, unixTime } from '../../../src/base/units.ts';
 import { type Codec, decodeWith, encodeWith } from '../../../src/codec/codec.ts';
 import { batchesCodec, groupCodec, type StoredBatches } from '../../../src/node/asset/batch-codec.ts';
-import { addressRecordCodec, anchorCodec, holdingCodec, knownCodec, leasesCodec } from '../../../src/node/asset/codec.ts';
+import { addressRecordCodec, anchorCodec, holdingCodec, keyHistoryCodec, knownCodec, leasesCodec } from '../../../src/node/asset/codec.ts';
 import type { AssetState, Lease, MintBatch, Seedling } from '../../../src/node/asset/types.ts';
 import { AssetChain, seedling } from './asset-kit.ts';
 
@@ -108,6 +108,7 @@ const FORMS: readonly Form[] = [
   ['asset-group', 2, groupCodec, sorted(state.groups.values(), groupCodec)],
   ['asset-address', 2, addressRecordCodec, sorted(state.addresses.values(), addressRecordCodec)],
   ['asset-leases', 1, leasesCodec, [encodeWith(leasesCodec, LEASES)]],
+  ['asset-key-history', 1, keyHistoryCodec, [encodeWith(keyHistoryCodec, { start: 7, earlier: [{ from: 0, to: 3 }] })]],
   ['asset-batch', 2, batchesCodec, [encodeWith(batchesCodec, BATCHES)]],
 ];
 const pathOf = (name: string, version: number): string => join(import.meta.dirname, '../../golden', `${name}.v${version}.hex`);
