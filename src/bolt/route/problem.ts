@@ -142,3 +142,24 @@ export const targetOf = (problem: Problem, edge: number): number =>
   isExtra(problem, edge) ? extraOf(problem, edge).to : problem.graph.targetOf(edge);
 export const scidOf = (problem: Problem, edge: number): ShortChannelId =>
   isExtra(problem, edge) ? extraOf(problem, edge).scid : problem.graph.scidOf(edge >> 1);
+
+/** Every edge that leaves a node. */
+export function edgesFrom({ graph, extras }: Problem, node: number): readonly number[] {
+  const found: number[] = [];
+  extras.forEach((extra, i) => {
+    if (extra.from === node) found.push(2 * graph.channels + i);
+  });
+  if (node >= graph.nodes) return found;
+  const { inStart, inEdges } = graph.adjacency();
+  for (let i = inStart[node] as number, end = inStart[node + 1] as number; i < end; i++) found.push((inEdges[i] as number) ^ 1);
+  return found;
+}
+
+/** Every edge that leads to a node. */
+export function edgesInto({ graph, extrasInto }: Problem, node: number): readonly number[] {
+  const found = [...(extrasInto.get(node) ?? [])];
+  if (node >= graph.nodes) return found;
+  const { inStart, inEdges } = graph.adjacency();
+  for (let i = inStart[node] as number, end = inStart[node + 1] as number; i < end; i++) found.push(inEdges[i] as number);
+  return found;
+}

@@ -1,7 +1,8 @@
 import { type CostModel, surprise } from './cost.ts';
+import { limitsOf } from './evaluate.ts';
 import { EDGE_KNOWN, type Graph, NODE_UNROUTABLE } from './graph.ts';
 import { NodeHeap } from './heap.ts';
-import { type Adjustment, type ExtraEdge, extraOf, type Problem, targetOf } from './problem.ts';
+import { type Adjustment, type ExtraEdge, edgesFrom, extraOf, type Problem, targetOf } from './problem.ts';
 
 /** What the search minimises. The others are tried when the cheapest path breaks a budget. */
 export type Objective = 'cost' | 'fee' | 'cltv';
@@ -68,6 +69,7 @@ export class Searcher {
   find(problem: Problem, limits: SearchLimits, model: CostModel, objective: Objective = 'cost'): Path | null {
     this.#prepare(problem);
     try {
+      if (!canLeave(problem, limits.amountMsat)) return null;
       return this.#search(problem, limits, model, objective) ? this.#path(problem, limits) : null;
     } finally {
       this.#unmark(problem);
@@ -274,6 +276,16 @@ export class Searcher {
       cost: this.#cost[problem.source] as number,
     };
   }
+}
+
+/** Whether an edge out of the source carries the amount at all: else the search would go through the whole network in vain. */
+function canLeave(problem: Problem, amountMsat: number): boolean {
+  const carries = (edge: number): boolean => {
+    const { minimum, maximum, room } = limitsOf(problem, edge);
+    // Fees of later hops may lift an amount over the minimum.
+    return amountMsat <= maximum && amountMsat <= room && minimum <= maximum;
+  };
+  return edgesFrom(problem, problem.source).some(carries);
 }
 
 /** -ln P for an edge of which more is known than the graph says, or a prior that is not the plain one. */

@@ -1,7 +1,8 @@
 import type { CostModel } from './cost.ts';
+import { decompose, type FlowPath } from './decompose.ts';
 import { evaluate, limitsOf, mostOver } from './evaluate.ts';
-import { decompose, type FlowPath, type FlowSearcher } from './flow.ts';
-import type { Problem, ProblemBuilder } from './problem.ts';
+import type { FlowSearcher } from './flow.ts';
+import { edgesFrom, edgesInto, type Problem, type ProblemBuilder } from './problem.ts';
 import type { Path, Searcher, SearchLimits } from './search.ts';
 
 /** How a payment is cut into parts: not at all, in halves as they fail to fit, or along a minimum-cost flow. */
@@ -35,7 +36,7 @@ const PART_MSAT = 1_000;
 /** Amounts below this stay whole: base fees would eat what a split saves. */
 const LEAST_QUANTUM_MSAT = 10_000;
 /** Finer cuts are tried where coarse ones find no flow. */
-const REFINEMENTS = [1, 2, 4];
+const REFINEMENTS = [2, 4, 6];
 const MAX_QUANTA = 64;
 /** Where the cheapest flow breaks the fee budget, fees are weighed more. */
 const PENALTY_SHARES = [1, 0.2, 0.02];
@@ -60,7 +61,7 @@ export function bestPath(
 
 /** Parts that together carry the whole amount within every limit, or null. Leaves the builder's `usedMsat` as it was. */
 export function split(request: SplitRequest, tools: SplitTools, strategy: Strategy): readonly PlannedPart[] | null {
-  if (request.maxCltvDelta < 0 || request.amountMsat <= 0) return null;
+  if (request.maxCltvDelta < 0 || request.amountMsat <= 0 || !endsCarry(request, tools.problem)) return null;
   const path = bestPath(tools.problem, request, tools);
   const whole = path === null ? null : [{ amountMsat: request.amountMsat, path }];
   if (strategy === 'single' || request.maxParts === 1) return whole;
@@ -69,6 +70,18 @@ export function split(request: SplitRequest, tools: SplitTools, strategy: Strate
   const parts = byFlow(request, tools);
   if (parts === null) return whole ?? new Draft(request, tools).halve();
   return path !== null && path.cost <= costOf(parts) ? whole : parts;
+}
+
+/** Whether all parts together fit through the edges at either end: what cannot is seen without a search. */
+function endsCarry({ amountMsat, maxParts }: SplitRequest, problem: Problem): boolean {
+  const suffices = (edges: readonly number[]): boolean => {
+    const room = edges.map((edge) => {
+      const { minimum, maximum, room: left } = limitsOf(problem, edge);
+      return minimum > maximum ? 0 : Math.max(0, Math.min(left, maximum * maxParts));
+    });
+    return room.reduce((sum, most) => sum + most, 0) >= amountMsat;
+  };
+  return suffices(edgesFrom(problem, problem.source)) && suffices(edgesInto(problem, problem.target));
 }
 
 const natsOf = (path: Path, { model }: SplitTools): number => (path.cost - path.feeMsat) / Math.max(1, model.penaltyMsat);

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_COSTS } from '../../../../src/bolt/route/cost.ts';
-import { decompose, FlowSearcher } from '../../../../src/bolt/route/flow.ts';
+import { decompose } from '../../../../src/bolt/route/decompose.ts';
+import { FlowSearcher } from '../../../../src/bolt/route/flow.ts';
 import { ProblemBuilder } from '../../../../src/bolt/route/problem.ts';
 import { Searcher } from '../../../../src/bolt/route/search.ts';
 import { type Strategy, split } from '../../../../src/bolt/route/split.ts';
