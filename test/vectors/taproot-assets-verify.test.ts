@@ -3,7 +3,7 @@ import { evenKey } from '../../src/asset/keys.ts';
 import { bytesSource, readFile, writeFile } from '../../src/asset/proof/file.ts';
 import { decodeProof, encodeProof, type Proof } from '../../src/asset/proof/proof.ts';
 import type { OutputCommitmentProof, StxoProof, TaprootProof } from '../../src/asset/proof/taproot-proof.ts';
-import { type ProofFailure, type VerifyEnv, verifyIntegrity, verifyProof } from '../../src/asset/proof/verify.ts';
+import { type ProofFailure, type VerifyEnv, verifyIntegrity, verifyOwnershipProof, verifyProof } from '../../src/asset/proof/verify.ts';
 import { type FileEnv, proofsOfFile, verifyFile } from '../../src/asset/proof/verify-file.ts';
 import { equal, toHex } from '../../src/base/bytes.ts';
 import { blockHash } from '../../src/bitcoin/block.ts';
@@ -45,9 +45,10 @@ test('proof-file.hex: the 3 transitions of the file are valid', () => {
 
 test('ownership-proof.hex: 1 ownership proof is valid, not for a challenge that it does not answer', () => {
   const proof = decoded(readHex('proof/ownership-proof.hex'));
-  const result = verifyProof(proof, null, PROOF_ENV);
+  const result = verifyOwnershipProof(proof, null, PROOF_ENV);
   expect(result.ok ? 'valid' : `${result.failure.code}: ${result.failure.message}`).toBe('valid');
-  expect(code(verifyProof(proof, null, { ...PROOF_ENV, challenge: new Uint8Array(32).fill(1) }))).toBe('INVALID_WITNESS');
+  expect(code(verifyOwnershipProof(proof, new Uint8Array(32).fill(1), PROOF_ENV))).toBe('INVALID_WITNESS');
+  expect(code(verifyProof(proof, null, PROOF_ENV))).toBe('INVALID_PROOF');
 });
 
 test('proof.hex and proof-invalid-json-meta-reveal.hex: 2 proofs hold by themselves', () => {

@@ -21,9 +21,9 @@ export function ownershipTransition(
 
 export function verifyOwnership(
   proof: Proof,
-  env: { readonly interpreter: VmEnv['interpreter']; readonly challenge?: Bytes },
+  env: { readonly interpreter: VmEnv['interpreter']; readonly challenge: Bytes | null },
 ): Result<null, VmFailure> {
-  const { prevId, asset } = ownershipTransition(proof.asset, env.challenge ?? null, proof.challengeWitness ?? []);
+  const { prevId, asset } = ownershipTransition(proof.asset, env.challenge, proof.challengeWitness ?? []);
   const inputs = inputSet([[prevId, proof.asset]]);
   return validateTransition({ asset, splits: [], inputs }, { interpreter: env.interpreter, height: proof.blockHeight, chain: null });
 }

@@ -4,11 +4,11 @@ import { ok, type Result } from '../../base/result.ts';
 import { type BlockHeader, blockHash } from '../../bitcoin/block.ts';
 import { equalOutPoint } from '../../bitcoin/tx.ts';
 import { spentLeavesOf } from '../alt-leaf.ts';
-import { type Asset, isTransferRoot, type PrevId, prevIdOf, splitOf } from '../asset.ts';
+import { type Asset, isGenesisAsset, isTransferRoot, type PrevId, prevIdOf, splitOf } from '../asset.ts';
 import type { TapscriptPreimage } from '../commitment/sibling.ts';
 import { isSimilarVersion, type TapRoot } from '../commitment/tap-commitment.ts';
 import { type AssetFailure, refuse } from '../failure.ts';
-import { checkName } from '../genesis.ts';
+import { ASSET_TYPE, assetId, checkName } from '../genesis.ts';
 import { inputSet } from '../vm/virtual-tx.ts';
 import { type VmCode, type VmEnv, validateTransition } from '../vm/vm.ts';
 import type { FileCode } from './file.ts';
@@ -49,8 +49,6 @@ export interface VerifyEnv extends Pick<VmEnv, 'interpreter' | 'chain'> {
   readonly isKnownGroup: (groupKey: Bytes) => boolean;
   /** Assets that are known to be invalid. */
   readonly isIgnored?: (point: PrevId) => boolean;
-  /** 32 bytes that an ownership proof must sign. */
-  readonly challenge?: Bytes;
   /** Verifies the proof file of a further input. */
   readonly verifyInput: (file: Bytes) => Result<Standing, ProofFailure>;
 }
@@ -72,31 +70,51 @@ export interface AssetSnapshot extends Standing {
   readonly metaReveal: MetaReveal | null;
 }
 
-/** Verifies one transition after `previous` (null for a minting, and for an ownership proof). */
+/** Verifies one transition after `previous` (null for a minting). */
 export function verifyProof(proof: Proof, previous: Standing | null, env: VerifyEnv): Result<AssetSnapshot, ProofFailure> {
+  // The witness of a challenge shows who owns the asset, not where it comes from: such a proof stands at the beginning of no history.
+  if (proof.challengeWitness !== null) return refuse('INVALID_PROOF', 'an ownership proof is no transition');
   const commitment = verifyIntegrity(proof, env);
   if (!commitment.ok) return commitment;
   if (previous !== null && !equalOutPoint(proof.prevOut, previous.outPoint))
     return refuse('NOT_SPENT', 'the proof spends another output than the one before made');
-  const isOwnership = previous === null && proof.challengeWitness !== null;
-  const transition = isOwnership ? verifyOwnership(proof, env) : verifyTransition(proof, previous, env);
-  if (!transition.ok) return transition;
+  const transition = verifyTransition(proof, previous, env);
+  return transition.ok ? ok(snapshotOf(proof, commitment.value)) : transition;
+}
+
+/**
+ * Verifies that somebody can spend the asset of a proof: he has signed for `challenge` (32 bytes, or null for none). Where the asset comes from, it does
+ * not show.
+ */
+export function verifyOwnershipProof(
+  proof: Proof,
+  challenge: Bytes | null,
+  env: Omit<VerifyEnv, 'verifyInput'>,
+): Result<AssetSnapshot, ProofFailure> {
+  if (proof.challengeWitness === null) return refuse('INVALID_PROOF', 'the proof has no witness of a challenge');
+  const commitment = verifyIntegrity(proof, env);
+  if (!commitment.ok) return commitment;
+  const owned = verifyOwnership(proof, { interpreter: env.interpreter, challenge });
+  return owned.ok ? ok(snapshotOf(proof, commitment.value)) : owned;
+}
+
+function snapshotOf(proof: Proof, commitment: TapRoot): AssetSnapshot {
   const { inclusionProof } = proof;
-  return ok({
+  return {
     asset: proof.asset,
     outPoint: outPointOf(proof),
     blockHash: blockHash(proof.blockHeader),
     blockHeight: proof.blockHeight,
     internalKey: inclusionProof.internalKey,
-    commitment: commitment.value,
+    commitment,
     tapscriptSibling: inclusionProof.commitmentProof?.tapSiblingPreimage ?? null,
     isSplit: splitOf(proof.asset) !== null,
     metaReveal: proof.metaReveal,
-  });
+  };
 }
 
 /** Everything that holds of a proof without knowing what came before it. */
-export function verifyIntegrity(proof: Proof, env: VerifyEnv): Result<TapRoot, ProofFailure> {
+export function verifyIntegrity(proof: Proof, env: Omit<VerifyEnv, 'verifyInput'>): Result<TapRoot, ProofFailure> {
   const { version, asset, anchorTx, blockHeader } = proof;
   if (version > TRANSITION_VERSION.V1) return refuse('UNKNOWN_VERSION', `transition version ${version}`);
   const name = checkName(asset.genesis.tag);
@@ -203,6 +221,28 @@ function verifyTransition(proof: Proof, previous: Standing | null, env: VerifyEn
       return refuse('NOT_SPENT', 'the anchor does not spend a further input');
     inputs.push([prevIdOf(input.value.asset, input.value.outPoint), input.value.asset]);
   }
+  const kept = verifyKept(asset, inputs);
+  if (!kept.ok) return kept;
   const splits = split === null ? [] : [{ asset, outputIndex: proof.inclusionProof.outputIndex }];
   return validateTransition({ asset: split?.rootAsset ?? asset, splits, inputs: inputSet(inputs) }, { ...env, height: proof.blockHeight });
+}
+
+/**
+ * A transfer keeps what its inputs are. The virtual machine holds the inputs against their names alone, so that without this anybody could sign his own
+ * units into the asset, or the group, of somebody else.
+ */
+function verifyKept(asset: Asset, inputs: readonly (readonly [PrevId, Asset])[]): Result<null, ProofFailure> {
+  if (isGenesisAsset(asset)) {
+    const isWhole = asset.genesis.type !== ASSET_TYPE.COLLECTIBLE || asset.amount === 1n;
+    return isWhole ? ok(null) : refuse('INVALID_GENESIS', `a collectible of ${asset.amount} units`);
+  }
+  const root = splitOf(asset)?.rootAsset ?? asset;
+  for (const each of root === asset ? [asset] : [asset, root])
+    for (const [prevId, spent] of inputs) {
+      if (!equal(assetId(each.genesis), prevId.id)) return refuse('ID_MISMATCH', 'asset id mismatch: the inputs are of another asset');
+      const sameKey =
+        each.groupKey === null || spent.groupKey === null ? each.groupKey === spent.groupKey : equal(each.groupKey, spent.groupKey);
+      if (!sameKey) return refuse('ID_MISMATCH', 'asset id mismatch: the inputs are of another group');
+    }
+  return ok(null);
 }

@@ -15,7 +15,7 @@ import { createProof } from '../../../src/asset/proof/create.ts';
 import { bytesSource } from '../../../src/asset/proof/file.ts';
 import { ownershipTransition } from '../../../src/asset/proof/ownership.ts';
 import { decodeProof, encodeProof, outPointOf, type Proof } from '../../../src/asset/proof/proof.ts';
-import { verifyProof } from '../../../src/asset/proof/verify.ts';
+import { verifyOwnershipProof } from '../../../src/asset/proof/verify.ts';
 import { type FileEnv, proofsOfFile, verifyFile } from '../../../src/asset/proof/verify-file.ts';
 import { inputSet, prevOutput, virtualSighash, virtualTx } from '../../../src/asset/vm/virtual-tx.ts';
 import { equal, utf8 } from '../../../src/base/bytes.ts';
@@ -118,12 +118,16 @@ test('more units than went in, another asset, or a missing signature are refused
     const asset = sign ? signed(unsigned, [minted]) : unsigned;
     const { tx, outputs, block } = anchor(world, [minted.outPoint], [{ assets: [asset] }]);
     const proof = createProof({ prevOut: minted.outPoint, anchorTx: tx, outputs, asset, outputIndex: 0, block });
-    return code(world, { ...minted, proofs: [...minted.proofs, encodeProof(proof)] });
+    const file = fileOf({ ...minted, proofs: [...minted.proofs, encodeProof(proof)] });
+    const result = verifyFile(bytesSource(file), { ...envOf(world), isKnownGroup: () => true });
+    return result.ok ? 'valid' : result.failure.code;
   };
   expect(cheat((asset) => asset)).toBe('valid');
   expect(cheat((asset) => ({ ...asset, amount: 11n }))).toBe('AMOUNT_MISMATCH');
   expect(cheat((asset) => ({ ...asset, amount: 9n }))).toBe('AMOUNT_MISMATCH');
-  expect(cheat((asset) => ({ ...asset, genesis: { ...asset.genesis, type: 1 } }))).toBe('TYPE_MISMATCH');
+  expect(cheat((asset) => ({ ...asset, genesis: { ...asset.genesis, type: 1 } }))).toBe('ID_MISMATCH');
+  expect(cheat((asset) => ({ ...asset, genesis: { ...asset.genesis, tag: utf8('another') } }))).toBe('ID_MISMATCH');
+  expect(cheat((asset) => ({ ...asset, groupKey: secp.publicKey(sha256(utf8('a group'))) }))).toBe('ID_MISMATCH');
   expect(cheat((asset) => asset, false)).toBe('INVALID_WITNESS');
   expect(cheat((asset) => ({ ...asset, lockTime: 5_000n }))).toBe('UNFINALIZED');
   expect(cheat((asset) => ({ ...asset, relativeLockTime: 9n }))).toBe('UNFINALIZED');
@@ -193,14 +197,17 @@ test('an owner proves that he can spend, for a challenge; nobody else does', () 
     ...lastProof(owned),
     challengeWitness: [secp.schnorrSign(hash, taprootPrivateKey(key, null), new Uint8Array(32))],
   });
-  const env = { ...envOf(world), challenge, verifyInput: (file: Uint8Array) => verifyFile(bytesSource(file), envOf(world)) };
-  const check = (proof: Proof, change = {}): string => {
-    const result = verifyProof(proof, null, { ...env, ...change });
+  const check = (proof: Proof, asked: Uint8Array | null = challenge): string => {
+    const result = verifyOwnershipProof(proof, asked, envOf(world));
     return result.ok ? 'valid' : result.failure.code;
   };
   expect(check(sign(owned.privateKey))).toBe('valid');
   expect(check(sign(newKey(world)))).toBe('INVALID_WITNESS');
-  expect(check(sign(owned.privateKey), { challenge: sha256(challenge) })).toBe('INVALID_WITNESS');
+  expect(check(sign(owned.privateKey), sha256(challenge))).toBe('INVALID_WITNESS');
+  expect(check(lastProof(owned))).toBe('INVALID_PROOF');
+  // It shows nothing of where the asset comes from: alone it is no history, and stands in none.
+  const proof = encodeProof(sign(owned.privateKey));
+  for (const proofs of [[proof], [...owned.proofs.slice(0, -1), proof]]) expect(code(world, { ...owned, proofs })).toBe('INVALID_PROOF');
 });
 
 test('burnt units are known by their key', () => {
