@@ -19,6 +19,8 @@ CREATE TABLE node (id BLOB PRIMARY KEY, message BLOB NOT NULL) STRICT, WITHOUT R
 CREATE TABLE known (scid INTEGER, direction INTEGER, low REAL NOT NULL, low_at INTEGER NOT NULL, fails_from REAL, failed_at INTEGER NOT NULL, PRIMARY KEY (scid, direction)) STRICT, WITHOUT ROWID;
 INSERT INTO meta VALUES ('generation', 0);
 `;
+/** Came later: a file without it is no other version. */
+const BLACKLIST = 'CREATE TABLE IF NOT EXISTS blacklist (id BLOB PRIMARY KEY) STRICT, WITHOUT ROWID';
 
 type Write =
   | { readonly kind: 'channel'; readonly scid: bigint; readonly message: Bytes; readonly capacitySat: number; readonly txid: Bytes | null }
@@ -26,6 +28,7 @@ type Write =
   | { readonly kind: 'node'; readonly id: Bytes; readonly message: Bytes }
   | { readonly kind: 'spent'; readonly scid: bigint; readonly height: number | null }
   | { readonly kind: 'remove'; readonly scid: bigint }
+  | { readonly kind: 'blacklist'; readonly id: Bytes }
   | { readonly kind: 'known'; readonly edge: KnownEdge }
   | { readonly kind: 'forgotten'; readonly scid: bigint; readonly direction: number };
 
@@ -48,6 +51,7 @@ type Statements = Readonly<
     | 'node'
     | 'spent'
     | 'removeChannel'
+    | 'blacklist'
     | 'remove0'
     | 'remove1'
     | 'get'
@@ -124,6 +128,9 @@ export class GraphDatabase {
       case 'remove':
         for (const statement of [run.removeChannel, run.remove0, run.remove1]) statement.run(signed(write.scid));
         return;
+      case 'blacklist':
+        run.blacklist.run(write.id);
+        return;
       case 'known': {
         const { scid, direction, bounds } = write.edge;
         const failsFrom = Number.isFinite(bounds.failsFromMsat) ? bounds.failsFromMsat : null;
@@ -173,6 +180,12 @@ export class GraphDatabase {
     const [first, end] = [BigInt(height) << 40n, BigInt(height + 1) << 40n];
     const rows = this.#statements.fundedAt.all(signed(first), signed(end)) as [bigint, Bytes][];
     return rows.map(([scid, txid]) => ({ scid: BigInt.asUintN(64, scid), txid }));
+  }
+
+  /** Nodes of which nothing is believed any more. */
+  blacklisted(): readonly Bytes[] {
+    this.flush();
+    return this.#database.prepare('SELECT id FROM blacklist').pluck().all() as Bytes[];
   }
 
   /** All gossip as received, channels first. What came from a digest has no signatures and is only counted. */
@@ -272,6 +285,7 @@ function openDatabase(path: string, timeout: number): Database.Database {
         database.pragma(`user_version = ${VERSION}`);
       })();
     } else if (version !== VERSION) throw new OtherVersion(`graph.db of version ${version}`);
+    database.exec(BLACKLIST);
     return database;
   } catch (error) {
     database.close();
@@ -287,6 +301,7 @@ function prepare(database: Database.Database): Statements {
     update0: put('update1'),
     update1: put('update2'),
     node: put('node'),
+    blacklist: database.prepare('INSERT OR REPLACE INTO blacklist VALUES (?)'),
     spent: database.prepare('UPDATE channel SET spent_height = ? WHERE scid = ?'),
     removeChannel: database.prepare('DELETE FROM channel WHERE scid = ?'),
     remove0: database.prepare('DELETE FROM update1 WHERE scid = ?'),

@@ -15,6 +15,7 @@ import {
 import { readVersion2 } from '../../bolt/gossip/version-2.ts';
 import { CHANNEL_SPENT, CHANNEL_UNROUTABLE, CHANNEL_UNSIGNED, type Graph, NODE_UNROUTABLE } from '../../bolt/route/graph.ts';
 import { unassignedRequired } from '../../bolt/wire/features.ts';
+import { Blacklist } from './blacklist.ts';
 import type { GraphDatabase } from './database.ts';
 import { takeDigest } from './digest.ts';
 import type { Funding, FundingCheck } from './funding.ts';
@@ -41,11 +42,16 @@ export type Refusal =
   /** An update of a channel whose funding output is spent. */
   | 'spent'
   | 'unknown_node'
+  /** Another announcement of a known channel with other nodes, or another update with the timestamp of the known one. */
   | 'contradicting'
+  /** Of a node whose keys are out: two announcements of one channel were signed with them. */
+  | 'blacklisted'
   | 'bad_order'
   | 'bad_signature'
   | 'bad_address'
   | 'bad_funding'
+  /** The chain could not be asked for the funding output. */
+  | 'unchecked'
   | 'full'
   | 'overflow'
   | 'rate_limited';
@@ -56,6 +62,8 @@ export interface Accepted {
 }
 
 export interface IntakeOptions {
+  /** Our own node. */
+  readonly self: Bytes;
   readonly chainHash: Bytes;
   readonly graph: Graph;
   readonly database: GraphDatabase;
@@ -73,6 +81,11 @@ interface Item extends VerifyJob {
   readonly capacitySat?: number | undefined;
 }
 
+interface Pending {
+  readonly message: RawChannelAnnouncement;
+  readonly origin: Origin;
+}
+
 const FUTURE_SECONDS = 86_400;
 const BATCH = 512;
 /** Messages that may wait for verification: about 20 MB. */
@@ -83,8 +96,8 @@ const MAX_CHANNELS = 500_000;
 export class Intake {
   readonly #options: IntakeOptions;
   #queue: Item[] = [];
-  /** Announced, not yet applied: whose updates must already be verified. */
-  readonly #pendingChannels = new Map<bigint, RawChannelAnnouncement>();
+  /** Announced, not yet applied: whose updates must already be verified. Several where peers tell different things: none is proven yet. */
+  readonly #pendingChannels = new Map<bigint, readonly Pending[]>();
   readonly #pendingNodes = new Map<string, number>();
   #flying = 0;
   #applied: Promise<void> = Promise.resolve();
@@ -93,8 +106,11 @@ export class Intake {
   #rooms: { readonly most: number; readonly resolve: () => void }[] = [];
   #scheduled = false;
 
+  readonly #blacklist: Blacklist;
+
   constructor(options: IntakeOptions) {
     this.#options = options;
+    this.#blacklist = new Blacklist(options);
   }
 
   /** Messages that are not applied yet. */
@@ -120,7 +136,7 @@ export class Intake {
     const now = this.#options.now();
     if (digest.timestamp < now - STALE_SECONDS) return 'stale';
     if (digest.timestamp > now + FUTURE_SECONDS) return 'future';
-    await takeDigest(digest, { graph, database, chainHash, maxChannels: MAX_CHANNELS, isBlacklisted: () => false });
+    await takeDigest(digest, { graph, database, chainHash, maxChannels: MAX_CHANNELS, isBlacklisted: (id) => this.#blacklist.has(id) });
     return null;
   }
 
@@ -140,8 +156,8 @@ export class Intake {
         return this.#refuse('rate_limited', message, origin);
     }
     if (this.#queue.length >= MAX_WAITING) return this.#refuse('overflow', message, origin);
-    this.#queue.push({ message, updateKey: message.kind === 'channel_update' ? this.#signer(message) : null, origin, capacitySat });
-    if (message.kind === 'channel_announcement') this.#expect(message);
+    this.#queue.push({ message, updateKey: message.kind === 'channel_update' ? this.#signer(message, origin) : null, origin, capacitySat });
+    if (message.kind === 'channel_announcement') this.#expect({ message, origin });
     this.#schedule();
     return true;
   }
@@ -151,8 +167,9 @@ export class Intake {
     return false;
   }
 
-  #expect(message: RawChannelAnnouncement): void {
-    this.#pendingChannels.set(message.scid, message);
+  #expect(pending: Pending): void {
+    const { message } = pending;
+    this.#pendingChannels.set(message.scid, [...(this.#pendingChannels.get(message.scid) ?? []), pending]);
     for (const id of [message.nodeId1, message.nodeId2]) {
       const key = textOf(id);
       this.#pendingNodes.set(key, (this.#pendingNodes.get(key) ?? 0) + 1);
@@ -160,32 +177,22 @@ export class Intake {
   }
 
   #expectNoMore(message: RawChannelAnnouncement): void {
-    if (!this.#pendingChannels.delete(message.scid)) return;
+    const left = (this.#pendingChannels.get(message.scid) ?? []).filter((pending) => pending.message !== message);
+    if (left.length === 0) this.#pendingChannels.delete(message.scid);
+    else this.#pendingChannels.set(message.scid, left);
     for (const id of [message.nodeId1, message.nodeId2]) {
       const key = textOf(id);
-      const left = (this.#pendingNodes.get(key) ?? 1) - 1;
-      if (left === 0) this.#pendingNodes.delete(key);
-      else this.#pendingNodes.set(key, left);
+      const nodes = (this.#pendingNodes.get(key) ?? 1) - 1;
+      if (nodes === 0) this.#pendingNodes.delete(key);
+      else this.#pendingNodes.set(key, nodes);
     }
   }
 
   #precheck(message: RawGossip, origin: Origin): Refusal | null {
-    const { graph, chainHash } = this.#options;
+    const { graph } = this.#options;
     switch (message.kind) {
-      case 'channel_announcement': {
-        // BOLT 7: "if the specified chain_hash is unknown to the receiver: MUST ignore the message"
-        if (!equal(message.chainHash, chainHash)) return 'wrong_chain';
-        if (compare(message.nodeId1, message.nodeId2) >= 0) return 'bad_order';
-        const known = graph.findChannel(message.scid);
-        if (known !== -1 && ((graph.channelFlags[known] as number) & CHANNEL_UNSIGNED) === 0) {
-          const same =
-            equal(graph.nodeIdOf(graph.node1[known] as number), message.nodeId1) &&
-            equal(graph.nodeIdOf(graph.node2[known] as number), message.nodeId2);
-          return same ? 'duplicate' : 'contradicting';
-        }
-        if (this.#pendingChannels.has(message.scid)) return 'duplicate';
-        return graph.liveChannels + this.#pendingChannels.size >= MAX_CHANNELS ? 'full' : null;
-      }
+      case 'channel_announcement':
+        return this.#precheckAnnouncement(message, origin);
       case 'channel_update':
         return this.#precheckUpdate(message, origin);
       case 'node_announcement': {
@@ -197,6 +204,55 @@ export class Intake {
         return message.timestamp > this.#options.now() + FUTURE_SECONDS && origin.kind !== 'own' ? 'future' : null;
       }
     }
+  }
+
+  #precheckAnnouncement(message: RawChannelAnnouncement, origin: Origin): Refusal | null {
+    const { graph, chainHash } = this.#options;
+    // BOLT 7: "if the specified chain_hash is unknown to the receiver: MUST ignore the message"
+    if (!equal(message.chainHash, chainHash)) return 'wrong_chain';
+    if (compare(message.nodeId1, message.nodeId2) >= 0) return 'bad_order';
+    const known = this.#signedChannel(message.scid);
+    if (known !== -1 && this.#isOf(known, message)) return 'duplicate';
+    // What we say of our own channels needs nobody's consent.
+    if (origin.kind === 'own') return null;
+    // BOLT 7: "if node_id_1 OR node_id_2 are blacklisted: SHOULD ignore the message"
+    if (this.#blacklist.has(message.nodeId1) || this.#blacklist.has(message.nodeId2)) return 'blacklisted';
+    if (known !== -1) return this.#canDecide(known, message) ? null : 'contradicting';
+    if (this.#pendingChannels.get(message.scid)?.some((pending) => equal(pending.message.bytes, message.bytes)) === true)
+      return 'duplicate';
+    return graph.liveChannels + this.#pendingChannels.size >= MAX_CHANNELS ? 'full' : null;
+  }
+
+  /** The number of a channel whose announcement was signed, or -1. */
+  #signedChannel(scid: bigint): number {
+    const { graph } = this.#options;
+    const channel = graph.findChannel(scid);
+    return channel !== -1 && ((graph.channelFlags[channel] as number) & CHANNEL_UNSIGNED) === 0 ? channel : -1;
+  }
+
+  #isOf(channel: number, { nodeId1, nodeId2 }: RawChannelAnnouncement): boolean {
+    const { graph } = this.#options;
+    return equal(graph.nodeIdOf(graph.node1[channel] as number), nodeId1) && equal(graph.nodeIdOf(graph.node2[channel] as number), nodeId2);
+  }
+
+  /**
+   * Whether a second announcement of a channel, with other nodes, can be judged: by the chain, or because both are signed with the same funding
+   * keys. Otherwise, with outputs assumed to be valid, anybody could sign one with keys of their own: to blacklist the nodes of both, as BOLT 7
+   * has it for two valid ones, would let one message of one peer take any node out of the graph. Then the first stands.
+   */
+  #canDecide(known: number, message: RawChannelAnnouncement): boolean {
+    const isOwn = [this.#options.graph.node1[known], this.#options.graph.node2[known]].includes(
+      this.#options.graph.findNode(this.#options.self),
+    );
+    return !isOwn && (this.#options.funding !== null || this.#sharesFundingKeys(message));
+  }
+
+  #sharesFundingKeys(message: RawChannelAnnouncement): boolean {
+    const stored = this.#options.database.channel(message.scid);
+    const first = stored === null ? null : readGossip(stored.announcement);
+    if (first?.kind !== 'channel_announcement') return false;
+    const keys = (of: RawChannelAnnouncement): readonly Bytes[] => [of.bitcoinKey1, of.bitcoinKey2].toSorted(compare);
+    return keys(first).every((key, i) => equal(key, keys(message)[i] as Bytes));
   }
 
   #precheckUpdate(message: RawChannelUpdate, origin: Origin): Refusal | null {
@@ -218,14 +274,15 @@ export class Intake {
     return stored === null || sameUpdateBody(stored, message.bytes) ? 'duplicate' : 'contradicting';
   }
 
-  /** BOLT 7: "node_id_1 if the least-significant bit of flags is 0 or node_id_2 otherwise". */
-  #signer(message: RawChannelUpdate): Bytes | null {
+  /** BOLT 7: "node_id_1 if the least-significant bit of flags is 0 or node_id_2 otherwise". Of a channel that waits: as the same teller has it. */
+  #signer(message: RawChannelUpdate, origin: Origin | null): Bytes | null {
     const { graph } = this.#options;
     const channel = graph.findChannel(message.scid);
     if (channel !== -1) return graph.nodeIdOf(graph.sourceOf(2 * channel + message.direction));
-    const pending = this.#pendingChannels.get(message.scid);
-    if (pending === undefined) return null;
-    return message.direction === 0 ? pending.nodeId1 : pending.nodeId2;
+    const pending = origin === null ? [] : (this.#pendingChannels.get(message.scid) ?? []);
+    const announcement = (pending.find((one) => sameTeller(one.origin, origin as Origin)) ?? pending[0])?.message;
+    if (announcement === undefined) return null;
+    return message.direction === 0 ? announcement.nodeId1 : announcement.nodeId2;
   }
 
   /** Batches start at the end of the turn, so that what arrives together is verified together. */
@@ -275,18 +332,42 @@ export class Intake {
   #finish(item: Item, isValid: boolean, funding: Funding | null): void {
     const { message, origin } = item;
     if (message.kind === 'channel_announcement') this.#expectNoMore(message);
+    if (message.kind === 'channel_update' && !this.#isOfItsNode(item, message)) {
+      this.#refuse('unknown_channel', message, origin);
+      return;
+    }
     if (!isValid) {
       this.#refuse('bad_signature', message, origin);
       return;
     }
     if (funding !== null && funding.kind !== 'confirmed') {
-      this.#refuse(funding.kind === 'invalid' ? 'bad_funding' : 'overflow', message, origin);
+      this.#refuse(funding.kind === 'invalid' ? 'bad_funding' : 'unchecked', message, origin);
       return;
     }
     // The graph may have changed since it was queued.
     const refusal = this.#precheck(message, origin);
     if (refusal !== null) this.#refuse(refusal, message, origin);
+    else if (message.kind === 'channel_announcement' && this.#contradicts(message)) this.#refuse('contradicting', message, origin);
     else this.#apply(item, funding);
+  }
+
+  /** An update may have been verified with the key of an announcement that came to nothing: then it says nothing, and that is nobody's fault. */
+  #isOfItsNode({ updateKey }: Item, message: RawChannelUpdate): boolean {
+    const key = this.#signer(message, null);
+    return key !== null && updateKey !== null && equal(key, updateKey);
+  }
+
+  /**
+   * BOLT 7, of two valid announcements of one channel: "SHOULD blacklist the previous message's node_id_1 and node_id_2, as well as this
+   * node_id_1 and node_id_2 AND forget any channels connected to them". Where the funding keys differ the chain has decided for the second.
+   */
+  #contradicts(message: RawChannelAnnouncement): boolean {
+    const { graph } = this.#options;
+    const known = this.#signedChannel(message.scid);
+    if (known === -1 || !this.#sharesFundingKeys(message)) return false;
+    const first = [graph.node1[known], graph.node2[known]].map((node) => graph.nodeIdOf(node as number));
+    this.#blacklist.add([...first, message.nodeId1, message.nodeId2]);
+    return true;
   }
 
   #apply({ message, origin, capacitySat: told }: Item, funding: Funding | null): void {
@@ -295,8 +376,10 @@ export class Intake {
       case 'channel_announcement': {
         const flags = unassignedRequired(message.features).length > 0 ? CHANNEL_UNROUTABLE : 0;
         const capacitySat = funding?.kind === 'confirmed' ? Number(funding.capacity) : (told ?? 0);
-        const unsigned = graph.findChannel(message.scid);
-        if (unsigned !== -1) graph.removeChannel(unsigned);
+        // From a digest, or of a block that was reorganised out: its updates go with it.
+        const before = graph.findChannel(message.scid);
+        if (before !== -1) graph.removeChannel(before);
+        if (before !== -1) database.write({ kind: 'remove', scid: message.scid });
         graph.addChannel({ scid: message.scid, a: message.nodeId1, b: message.nodeId2, capacityMsat: 1000 * capacitySat, flags });
         const txid = funding?.kind === 'confirmed' ? funding.txid : null;
         database.write({ kind: 'channel', scid: message.scid, message: message.bytes, capacitySat, txid });
@@ -320,6 +403,8 @@ export class Intake {
     this.#options.onAccepted({ message, origin });
   }
 }
+
+const sameTeller = (a: Origin, b: Origin): boolean => a.kind === b.kind && (a.kind !== 'peer' || b.kind !== 'peer' || a.link === b.link);
 
 function refusalOfUnread(bytes: Bytes): Refusal {
   const version2 = readVersion2(bytes);

@@ -15,7 +15,8 @@ const WEIGHTS: Readonly<Record<Refusal, number>> = {
   bad_order: 200,
   bad_address: 50,
   wrong_chain: 50,
-  contradicting: 50,
+  // Which of two tellers lies is not known: one contradiction says little.
+  contradicting: 5,
   future: 20,
   bad_funding: 2,
   full: 1,
@@ -24,6 +25,9 @@ const WEIGHTS: Readonly<Record<Refusal, number>> = {
   unknown_node: 0,
   unknown_channel: 0,
   spent: 0,
+  // Our chain backend's fault, not the peer's.
+  unchecked: 0,
+  blacklisted: 0,
   duplicate: 0,
   version_2: 0,
   stale: 0,

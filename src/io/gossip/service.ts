@@ -340,6 +340,7 @@ class Service implements GossipService {
     const graph = loadSnapshot(this.#snapshotPath, generation) ?? database.loadGraph();
     this.#savedAt = { generation, time: options.now() };
     const intake = new Intake({
+      self: options.nodeId,
       chainHash: this.#chainHash,
       graph,
       database,

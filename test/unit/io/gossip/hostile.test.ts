@@ -206,7 +206,7 @@ describe('funding outputs', () => {
     );
     await harness.service.sync(0);
     const graph = harness.service.graph();
-    expect(harness.service.status()).toMatchObject({ channels: 1, updates: 2, refused: { bad_funding: 2, overflow: 1 } });
+    expect(harness.service.status()).toMatchObject({ channels: 1, updates: 2, refused: { bad_funding: 2, unchecked: 1 } });
     expect(graph.capacityMsat[graph.findChannel(scidAt(10))]).toBe(70_000_000);
     await harness.service.close();
   });

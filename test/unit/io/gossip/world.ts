@@ -34,8 +34,11 @@ export function announcement(
   b: Party,
   scid: bigint,
   part: Partial<MessageNamed<'channel_announcement'>> = {},
+  /** Whose keys the funding output has; those of the nodes unless told otherwise. */
+  funders: readonly [Party, Party] | null = null,
 ): MessageNamed<'channel_announcement'> {
   const [first, second] = compare(a.id, b.id) < 0 ? [a, b] : [b, a];
+  const [funder1, funder2] = funders ?? [first, second];
   const unsigned: MessageNamed<'channel_announcement'> = {
     name: 'channel_announcement',
     nodeSignature1: new Uint8Array(64),
@@ -47,14 +50,15 @@ export function announcement(
     shortChannelId: scid as never,
     nodeId1: first.id,
     nodeId2: second.id,
-    bitcoinKey1: first.id,
-    bitcoinKey2: second.id,
+    bitcoinKey1: funder1.id,
+    bitcoinKey2: funder2.id,
     tlvs: {},
     ...part,
   };
   const one = sign(unsigned, first.secret);
   const two = sign(unsigned, second.secret);
-  return { ...unsigned, nodeSignature1: one, bitcoinSignature1: one, nodeSignature2: two, bitcoinSignature2: two };
+  const [three, four] = funders === null ? [one, two] : [sign(unsigned, funder1.secret), sign(unsigned, funder2.secret)];
+  return { ...unsigned, nodeSignature1: one, nodeSignature2: two, bitcoinSignature1: three, bitcoinSignature2: four };
 }
 
 /** The update of `from` for its channel with `to`. */
