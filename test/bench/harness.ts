@@ -1,7 +1,8 @@
 /** What a bench says: one line of JSON. Parameters of the case stand beside the value (`hops`, `backend`, `in_flight`). */
 export interface Measurement {
   readonly metric: string;
-  readonly value: number;
+  /** null where it cannot be measured here: what it needs is not installed. */
+  readonly value: number | null;
   /** `ms`, `1/s`, `x` (a ratio), `bytes`, `count`. */
   readonly unit: string;
   /** How many runs or samples the value is the median (or the quantile) of. */

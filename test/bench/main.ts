@@ -68,7 +68,7 @@ async function list(): Promise<number> {
 }
 
 function report(bench: string, { metric, value, unit, n, ...parameters }: Measurement): void {
-  process.stdout.write(`${JSON.stringify({ bench, metric, value: rounded(value), unit, n, ...parameters })}\n`);
+  process.stdout.write(`${JSON.stringify({ bench, metric, value: value === null ? null : rounded(value), unit, n, ...parameters })}\n`);
 }
 
 function circumstances(): string {

@@ -4,32 +4,63 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { longFile, newWorld } from '../unit/asset/asset-life.ts';
-import { type Bench, median } from './harness.ts';
+import { type Bench, median, pairedRatio } from './harness.ts';
+import { withTapd } from './proof-rivals.ts';
 
 const TRANSITIONS = 1_000;
+/** A file whose transitions, held together, would pass the limit many times. */
+const LONG = 10_000;
 
-/** A proof file of one asset that moves to a new key with each transition of version 1: every proof and signature verified, read from disk. */
+/**
+ * A proof file of one asset that moves to a new key with each transition of version 1: every proof and signature verified, read from disk; in
+ * memory alone, and against a bitcoind beside tapd (`ratio_to_tapd`: how many times as fast as tapd; null where tapd is not installed).
+ */
 export const bench: Bench = {
-  summary: 'transitions of a proof file verified a second, and the memory that takes',
-  parameters: ['transitions'],
+  summary: 'transitions of a proof file verified a second, the memory that takes, and how many times as fast that is as tapd',
+  parameters: ['transitions', 'rival'],
   async run({ report, note, runs, only }) {
     const rounds = runs(3);
     const transitions = Number(only('transitions') ?? TRANSITIONS);
-    const folder = mkdtempSync(join(tmpdir(), 'lnkit-bench-'));
-    try {
-      const path = join(folder, 'asset.proof');
-      const file = longFile(newWorld(), transitions);
-      writeFileSync(path, file);
-      note(`a file of ${transitions} transitions, ${file.length} bytes`);
-      const verified = Array.from({ length: rounds }, () => verifyApart(path));
-      const perSecond = median(verified.map(({ ms }) => (transitions * 1000) / ms));
-      report({ metric: 'transitions_per_s', value: perSecond, unit: '1/s', n: rounds, transitions });
-      report({ metric: 'peak_rss_mib', value: median(verified.map(({ kib }) => kib / 1024)), unit: 'MiB', n: rounds, transitions });
-    } finally {
-      rmSync(folder, { recursive: true });
+    for (const count of only('transitions') === null ? [transitions, LONG] : [transitions]) {
+      const verified = alone(count, rounds, note);
+      const perSecond = median(verified.map(({ ms }) => (count * 1000) / ms));
+      report({ metric: 'transitions_per_s', value: perSecond, unit: '1/s', n: rounds, transitions: count, mode: 'alone' });
+      report({ metric: 'peak_rss_mib', value: median(verified.map(({ kib }) => kib / 1024)), unit: 'MiB', n: rounds, transitions: count });
     }
+    if (only('rival') === 'none') return;
+    const rivals = await withTapd({ transitions, rounds, note });
+    if (rivals === null) report({ metric: 'ratio_to_tapd', value: null, unit: 'x', n: 0, transitions });
+    else
+      for (const mode of ['cold', 'warm'] as const) {
+        const [ours, theirs] = [rivals.lnkit[mode], rivals.tapd[mode]];
+        const perSecond = (ms: number): number => (transitions * 1000) / ms;
+        report({ metric: 'transitions_per_s', value: median(ours.map(perSecond)), unit: '1/s', n: rounds, transitions, mode, by: 'lnkit' });
+        report({
+          metric: 'transitions_per_s',
+          value: median(theirs.map(perSecond)),
+          unit: '1/s',
+          n: rounds,
+          transitions,
+          mode,
+          by: 'tapd',
+        });
+        report({ metric: 'ratio_to_tapd', value: pairedRatio(theirs, ours), unit: 'x', n: rounds, transitions, mode });
+      }
   },
 };
+
+function alone(transitions: number, rounds: number, note: (text: string) => void): readonly Verified[] {
+  const folder = mkdtempSync(join(tmpdir(), 'lnkit-bench-'));
+  try {
+    const path = join(folder, 'asset.proof');
+    const file = longFile(newWorld(), transitions);
+    writeFileSync(path, file);
+    note(`a file of ${transitions} transitions, ${file.length} bytes`);
+    return Array.from({ length: rounds }, () => verifyApart(path));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
 
 interface Verified {
   readonly ok: boolean;
