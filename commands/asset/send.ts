@@ -6,10 +6,13 @@ import { assetSentView } from '../../src/app/view/asset.ts';
 export default operationCommand({
   operation: 'asset.send',
   summary: 'send assets to addresses, all in one transaction',
-  description: 'Once it is confirmed, `lnkit proof export ADDRESS` gives the proof that the receiver needs.',
+  description:
+    'Once it is confirmed, the proof goes to the courier of the address: a daemon does it by itself, else the next `lnkit asset` command does. ' +
+    '`lnkit proof export ADDRESS` gives it as a file.',
   examples: [
     'asset send --interactive beans 40 --script-key 02... --internal-key 03...',
     'asset send taprt1...',
+    'asset send taprt1... --amount 40 --wait proof',
     'asset send taprt1... taprt1... --fee-rate 3 --dry-run',
   ],
   args: { addresses: arg.texts('addresses; each says which asset, and how much. With --interactive: ASSET AMOUNT') },
@@ -19,6 +22,8 @@ export default operationCommand({
     interactive: flag.boolean('to keys that the receiver has told (`asset keys`), without an address'),
     'script-key': flag.text('what the asset is locked to', { helpValue: 'KEY' }),
     'internal-key': flag.text('the key of the output', { helpValue: 'KEY' }),
+    amount: flag.text('units, where an address of version 2 leaves it to the sender', { helpValue: 'UNITS' }),
+    wait: flag.choice('until the courier of the receiver has the proof', ['proof']),
     note: flag.text('for yourself, kept with the transfer'),
     'dry-run': flag.boolean('make the transaction, print its exact cost, do not send it'),
   },
@@ -28,6 +33,8 @@ export default operationCommand({
     ...given({
       fee_rate_sat_per_vbyte: flags['fee-rate'],
       courier: flags.courier,
+      amount: flags.amount,
+      wait: flags.wait,
       note: flags.note,
       direct: flags.interactive ? direct(args.addresses, flags) : undefined,
     }),

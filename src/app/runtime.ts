@@ -3,6 +3,7 @@ import type { ChainSource } from '../io/chain/source.ts';
 import type { GossipService } from '../io/gossip/service.ts';
 import type { NodeCommand, NodeEnv, NodeFailure, NodeInput, NodeReply, NodeState } from '../node/types.ts';
 import type { Store } from '../store/store.ts';
+import type { Custodian } from './asset/custodian.ts';
 
 /** A running node as the operations see it: the committed state to read, inputs to submit, predicates to wait for. */
 export interface NodeRuntime {
@@ -18,6 +19,8 @@ export interface NodeRuntime {
   graph(): { readonly nodes: number; readonly channels: number; readonly synced: boolean };
   /** The owner of the graph and of what was learned about it. */
   readonly gossip: GossipService;
+  /** Who carries the proofs of assets; null where there is no chain. */
+  readonly custodian: Custodian | null;
   /** Funding outputs are not looked up on the chain. */
   readonly assumesValid: boolean;
   /** Queues an input; resolves when it is committed and its effects are out. */

@@ -1,7 +1,7 @@
 import { chacha20poly1305, chacha20 as nobleChacha20, xchacha20poly1305 } from '@noble/ciphers/chacha.js';
 import { type Bytes, EMPTY } from '../base/bytes.ts';
 
-/** What seals and opens: a key of 32 bytes, a nonce of 12 that the key never sees twice, and associated data (none by default). */
+/** What seals and opens: a key of 32 bytes, a nonce of 12 (XChaCha: 24) that the key never sees twice, and associated data (none by default). */
 export interface AeadKey {
   readonly key: Bytes;
   readonly nonce: Bytes;

@@ -1,4 +1,5 @@
 import { holdingState, isHeld } from '../../node/asset/select.ts';
+import { askCouriers } from '../asset/couriers.ts';
 import { defineOperation } from '../define.ts';
 import { holdingJson, holdingSchema } from '../forms/asset.ts';
 import { seedlingJson, seedlingSchema } from '../forms/asset-batch.ts';
@@ -9,8 +10,9 @@ export const assetList = defineOperation({
   needs: 'chain',
   params: object({}, { all: flag({ description: 'spent, burnt and sent ones too' }) }),
   result: object({ assets: list(holdingSchema), batch: list(seedlingSchema) }),
-  async run({ runtime }, { all }) {
-    const { assets } = runtime.state;
+  async run(context, { all }) {
+    await askCouriers(context, 'kept');
+    const { assets } = context.runtime.state;
     const shown = [...assets.holdings.values()].filter((holding) =>
       all === true ? holdingState(assets, holding) !== 'tombstone' : isHeld(assets, holding),
     );

@@ -1,3 +1,4 @@
+import { askCouriers } from '../asset/couriers.ts';
 import { defineOperation } from '../define.ts';
 import { anchorJson, anchorSchema } from '../forms/asset.ts';
 import { arrivalSchema, arrivalsJson } from '../forms/asset-custody.ts';
@@ -8,8 +9,9 @@ export const assetTransfers = defineOperation({
   needs: 'chain',
   params: object({}),
   result: object({ transfers: list(anchorSchema), arrivals: list(arrivalSchema) }),
-  async run({ runtime }) {
-    const { assets } = runtime.state;
+  async run(context) {
+    await askCouriers(context, 'kept');
+    const { assets } = context.runtime.state;
     const anchors = [...assets.anchors.values()].sort((a, b) => b.createdAt - a.createdAt);
     return { transfers: anchors.map((anchor) => anchorJson(assets, anchor)), arrivals: arrivalsJson(assets) };
   },

@@ -58,6 +58,8 @@ const OPERATIONS = {
   'asset.keys': () => import('./asset-keys.ts').then((file) => file.assetKeys),
   'asset.lease.list': () => import('./asset-lease-list.ts').then((file) => file.assetLeaseList),
   'asset.lease.release': () => import('./asset-lease-release.ts').then((file) => file.assetLeaseRelease),
+  'asset.receives': () => import('./asset-receives.ts').then((file) => file.assetReceives),
+  'asset.resend': () => import('./asset-resend.ts').then((file) => file.assetResend),
   'asset.transfers': () => import('./asset-transfers.ts').then((file) => file.assetTransfers),
   'asset.verify': () => import('./asset-verify.ts').then((file) => file.assetVerify),
   'proof.export': () => import('./proof-export.ts').then((file) => file.proofExport),

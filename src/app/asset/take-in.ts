@@ -42,7 +42,7 @@ export async function takeIn(
 }
 
 /** Writes the rows of a verified file before the step that names them: a crash in between leaves rows that nobody misses. */
-async function storeHistory(store: Store, source: ByteSource, { hash }: CheckedFile): Promise<FileParts> {
+export async function storeHistory(store: Pick<Store, 'commit'>, source: ByteSource, { hash }: CheckedFile): Promise<FileParts> {
   const taken = takeApart(source);
   let rows: Row[] = [];
   for (;;) {

@@ -16,6 +16,8 @@ import { DEFAULT_POLICY } from '../../node/own-gossip.ts';
 import { loadState } from '../../node/persist.ts';
 import type { Address, NodeCommand, NodeEffect, NodeEnv, NodeFailure, NodeInput, NodeReply, NodeState } from '../../node/types.ts';
 import { openStore, type Store } from '../../store/store.ts';
+import { Custodian } from '../asset/custodian.ts';
+import { custodyPorts } from '../asset/custody-node.ts';
 import { networkDir } from '../config.ts';
 import { AppError } from '../error.ts';
 import type { Operation } from '../operation.ts';
@@ -67,6 +69,7 @@ export class Node implements NodeRuntime {
   readonly store: Store;
   readonly gossip: GossipService;
   readonly chain: ChainSource | null;
+  readonly custodian: Custodian | null;
   readonly #options: StartOptions;
   readonly #loop: Loop;
   readonly #links: Links;
@@ -142,6 +145,8 @@ export class Node implements NodeRuntime {
     });
     const log = options.log ?? (() => {});
     this.chain = source;
+    const watch = (look: (state: NodeState) => void): (() => void) => this.#loop.watch(look);
+    this.custodian = source === null ? null : new Custodian(custodyPorts({ node: this, watch, chain: source, log }));
     this.#chain =
       source === null
         ? null
@@ -258,6 +263,8 @@ export class Node implements NodeRuntime {
       await this.#chain.catchUp(options.progress);
       this.#isLive = (options.listen ?? []).length > 0;
       this.#chain.goLive();
+      // A command that ends asks its couriers once, when it is about assets.
+      if (this.#isLive) this.custodian?.start();
     }
     if (options.needs !== 'peers') return;
     await this.#listen();
@@ -329,6 +336,7 @@ export class Node implements NodeRuntime {
 
   async #end(): Promise<void> {
     if (this.#ticker !== null) clearInterval(this.#ticker);
+    await this.custodian?.stop();
     await this.#links.closeAll();
     await this.#loop.stop();
     await this.#chain?.stop();

@@ -73,7 +73,7 @@ export function transfersView({ transfers, arrivals }: ResultOf<'asset.transfers
     each.kind,
     each.height === null ? each.state : `${each.height}`,
     each.fee_sat === null ? '' : showSat(each.fee_sat),
-    each.deliveries.map(({ amount, address }) => `${amount} to ${shorten(address)}`).join(', '),
+    each.deliveries.map(({ amount, address, state }) => `${amount} to ${shorten(address)} (proof ${state})`).join(', '),
     each.txid,
     each.note ?? '',
   ]);

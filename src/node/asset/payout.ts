@@ -1,9 +1,10 @@
-import { commitmentVersionOf, predictedOutputKey, scriptKeyFor, type TapAddress } from '../../asset/address/address.ts';
+import { ADDRESS_VERSION, commitmentVersionOf, predictedOutputKey, scriptKeyFor, type TapAddress } from '../../asset/address/address.ts';
 import { optionalSiblingHash } from '../../asset/commitment/sibling.ts';
 import type { Bytes } from '../../base/bytes.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
 import { p2trScript } from '../../bitcoin/script.ts';
 import type { NodeFailure } from '../types.ts';
+import { type GroupRecipient, groupPayouts } from './payout-group.ts';
 import type { Payout, TransferRequest } from './transfer.ts';
 import type { AssetState } from './types.ts';
 
@@ -12,23 +13,35 @@ export interface Recipient {
   readonly address: TapAddress;
   /** Where the proof is delivered; that of the address, unless the sender says otherwise. */
   readonly courier: string;
+  /** Where the address leaves it to the sender. */
+  readonly amount?: bigint;
 }
 
 /** What a transfer to addresses pays. All of them must ask for commitments that go together. Fails with USAGE, NOT_FOUND or POLICY. */
 export function sendRequest(state: AssetState, recipients: readonly Recipient[]): Result<Omit<TransferRequest, 'feerate'>, NodeFailure> {
   const payouts: Payout[] = [];
+  const grouped: GroupRecipient[] = [];
   const seen = new Set<string>();
   const versions = new Set<number | null>();
-  for (const recipient of recipients) {
+  for (const [place, recipient] of recipients.entries()) {
     const { text, address } = recipient;
     // An address names one output: twice in one transaction it would be one place for two transfers.
     if (seen.has(text)) return fail({ code: 'USAGE', message: 'an address stands twice among the recipients' });
     seen.add(text);
-    const payout = payoutTo(state, recipient, payouts.length);
+    versions.add(commitmentVersionOf(address));
+    const amount = amountFor(recipient);
+    if (!amount.ok) return amount;
+    if (address.version === ADDRESS_VERSION.V2) {
+      grouped.push({ ...recipient, amount: amount.value, place });
+      continue;
+    }
+    const payout = payoutTo(state, recipient, place);
     if (!payout.ok) return payout;
     payouts.push(payout.value);
-    versions.add(commitmentVersionOf(address));
   }
+  const groups = groupPayouts(state, grouped);
+  if (!groups.ok) return groups;
+  payouts.push(...groups.value);
   const [first, ...others] = payouts;
   if (first === undefined) return fail({ code: 'USAGE', message: 'there is nobody to send to' });
   if (versions.size > 1)
@@ -38,6 +51,11 @@ export function sendRequest(state: AssetState, recipients: readonly Recipient[])
       hint: 'send to them one after the other',
     });
   return ok({ kind: 'send', payouts: [first, ...others], commitmentVersion: [...versions][0] ?? null });
+}
+
+function amountFor({ address, amount }: Recipient): Result<bigint, NodeFailure> {
+  if (amount === undefined || address.amount === 0n || amount === address.amount) return ok(amount ?? address.amount);
+  return fail({ code: 'USAGE', message: `the address asks for ${address.amount} units, and not for ${amount}` });
 }
 
 function payoutTo(state: AssetState, { text, address, courier }: Recipient, place: number): Result<Payout, NodeFailure> {

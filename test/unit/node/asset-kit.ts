@@ -107,6 +107,8 @@ export class AssetNode {
   readonly batches: Batch[] = [];
   readonly history = new Map<string, Bytes>();
   state: NodeState;
+  /** Unix seconds. */
+  now = 1_700_000_000;
   #next = 1;
 
   constructor(name: string, chain: AssetChain) {
@@ -124,7 +126,7 @@ export class AssetNode {
   env(): NodeEnv {
     const rate = feeratePerKw(1000);
     return {
-      now: unixTime(1_700_000_000),
+      now: unixTime(this.now),
       height: height(this.chain.blocks.length),
       feerates: { background: rate, normal: rate, priority: rate, minimum: feeratePerKw(253) },
       keys: this.keys,

@@ -1,0 +1,157 @@
+import { decodeTapAddress, type TapAddress } from '../../asset/address/address.ts';
+import type { Asset } from '../../asset/asset.ts';
+import { type LeafLocator, MAX_STEPS_BACK, type UniverseLeaf, walkBack } from '../../asset/courier.ts';
+import { assetId } from '../../asset/genesis.ts';
+import { sameGroup } from '../../asset/group-key.ts';
+import { bytesSource } from '../../asset/proof/file.ts';
+import { decodeProof, MAX_FILE_SIZE, outPointOf } from '../../asset/proof/proof.ts';
+import { type Bytes, equal } from '../../base/bytes.ts';
+import { fail, ok, type Result } from '../../base/result.ts';
+import { xOnly } from '../../bitcoin/taproot.ts';
+import { formatOutPoint } from '../../bitcoin/tx.ts';
+import type { OpenCourier } from '../../io/courier/courier.ts';
+import { arrivalStatus, sameOutPoint } from '../../node/asset/arrivals.ts';
+import type { TryFailure } from '../../node/asset/custody.ts';
+import type { FileParts } from '../../node/asset/history.ts';
+import type { Arrival, ArrivalPart, AssetAddress, AssetState } from '../../node/asset/types.ts';
+import { checkFile } from './check.ts';
+import { type CustodyPorts, DONE, type Tried, withCourier } from './custody-ports.ts';
+import { storeHistory } from './take-in.ts';
+
+/** Something that came to an address of ours, and whose proof is not here yet. */
+export interface ReceiptJob {
+  readonly address: AssetAddress;
+  readonly arrival: Arrival;
+}
+
+export function receiptJobs(state: AssetState): readonly ReceiptJob[] {
+  const jobs: ReceiptJob[] = [];
+  for (const address of state.addresses.values())
+    for (const arrival of address.arrivals) {
+      const status = arrivalStatus(state, arrival);
+      if (status === 'confirmed' || status === 'proof_received') jobs.push({ address, arrival });
+    }
+  return jobs;
+}
+
+export const receiptName = ({ arrival }: ReceiptJob): string => formatOutPoint(arrival.outPoint);
+
+/**
+ * Asks the courier for the proofs of all that arrived in one output, verifies every one of them wholly, and takes them in together. Nothing that
+ * a courier says is believed: what does not hold is refused, and asked for again later.
+ */
+export async function receive(ports: CustodyPorts, { address, arrival }: ReceiptJob, signal: AbortSignal): Promise<Tried> {
+  const decoded = decodeTapAddress(address.text);
+  if (!decoded.ok) return decoded;
+  const tap = decoded.value.address;
+  return withCourier(ports, tap.proofCourier, async (courier) => {
+    const files: FileParts[] = [];
+    const locators: LeafLocator[] = [];
+    for (const part of arrival.parts) {
+      const locator = locatorOf(ports.state().assets, tap, arrival, part);
+      const file = await fetchFile(courier, locator, signal);
+      if (!file.ok) return file;
+      const checked = await checkArrived(ports, { tap, arrival, part, file: file.value, signal });
+      if (!checked.ok) return checked;
+      files.push(checked.value);
+      locators.push(locator);
+    }
+    const output = await ports.chain.output(arrival.outPoint);
+    if (!output.ok) return output;
+    const known = ports
+      .state()
+      .assets.addresses.get(address.script)
+      ?.arrivals.find((each) => sameOutPoint(each.outPoint, arrival.outPoint));
+    const again = known !== undefined && arrivalStatus(ports.state().assets, known) === 'proof_received';
+    if (output.value === null && !again) return refused('SPENT', 'the output is spent already, and not by this wallet');
+    const taken = await ports.command({ kind: 'import_files', files });
+    if (!taken.ok) return taken;
+    for (const locator of locators) {
+      const told = await courier.received(locator);
+      if (!told.ok) ports.log('debug', `the sender was not told that its proof came: ${told.failure.message}`);
+    }
+    return DONE;
+  });
+}
+
+const refused = (code: string, message: string): { readonly ok: false; readonly failure: TryFailure } => fail({ code, message });
+
+function locatorOf(state: AssetState, tap: TapAddress, arrival: Arrival, part: ArrivalPart): LeafLocator {
+  const groupKey = tap.groupKey ?? state.known.get(part.assetId)?.groupKey ?? null;
+  return { assetId: part.assetId, groupKey, outPoint: arrival.outPoint, scriptKey: part.scriptKey };
+}
+
+/** Walks back from the newest transition to the minting. */
+export async function fetchFile(courier: OpenCourier, newest: LeafLocator, signal: AbortSignal): Promise<Result<Bytes, TryFailure>> {
+  const fetched: Bytes[] = [];
+  let locator = newest;
+  let size = 0;
+  for (let step = 0; step <= MAX_STEPS_BACK; step++) {
+    signal.throwIfAborted();
+    const found = await find(courier, locator);
+    if (!found.ok) return found;
+    if (found.value === null)
+      return refused(
+        'NOT_FOUND',
+        `the courier does not have the transition at ${formatOutPoint(locator.outPoint)}${step === 0 ? ' yet' : `, ${step} before the newest`}`,
+      );
+    if (!isAt(found.value, locator))
+      return refused('PEER_ERROR', `the courier has another transition at ${formatOutPoint(locator.outPoint)}`);
+    fetched.push(found.value);
+    size += found.value.length;
+    if (size > MAX_FILE_SIZE) return refused('TOO_LARGE', `more than ${MAX_FILE_SIZE} bytes of transitions`);
+    const next = walkBack(fetched);
+    if (!next.ok) return next;
+    if (next.value.kind === 'file') return ok(next.value.file);
+    locator = next.value.locator;
+  }
+  return refused('TOO_LARGE', `more than ${MAX_STEPS_BACK} transitions`);
+}
+
+/** Whether a transition is a minting, only the courier knows. */
+async function find(courier: OpenCourier, locator: LeafLocator): Promise<Result<Bytes | null, TryFailure>> {
+  for (const kind of ['transfer', 'issuance'] as const satisfies readonly UniverseLeaf['kind'][]) {
+    const found = await courier.find(locator, kind);
+    if (!found.ok || found.value !== null) return found;
+  }
+  return ok(null);
+}
+
+function isAt(raw: Bytes, { outPoint, scriptKey }: LeafLocator): boolean {
+  const proof = decodeProof(raw);
+  return proof.ok && sameOutPoint(outPointOf(proof.value), outPoint) && equal(xOnly(proof.value.asset.scriptKey), xOnly(scriptKey));
+}
+
+/** Verifies a file against the chain and against what arrived, and stores its history. */
+async function checkArrived(
+  ports: CustodyPorts,
+  job: {
+    readonly tap: TapAddress;
+    readonly arrival: Arrival;
+    readonly part: ArrivalPart;
+    readonly file: Bytes;
+    readonly signal: AbortSignal;
+  },
+): Promise<Result<FileParts, TryFailure>> {
+  const { tap, arrival, part, signal } = job;
+  const source = bytesSource(job.file);
+  const isKnownGroup = (key: Uint8Array): boolean => [...ports.state().assets.groups.keys()].some((each) => sameGroup(each, key));
+  const checked = await checkFile(source, { chain: ports.chain, isKnownGroup, signal });
+  if (!checked.ok) return checked;
+  const { asset, outPoint } = checked.value.snapshot;
+  if (!sameOutPoint(outPoint, arrival.outPoint)) return refused('SPOOFED', 'the proof is of another output');
+  const problem = mismatch(tap, part, asset);
+  if (problem !== null) return refused('SPOOFED', problem);
+  return ok(await storeHistory(ports.store, source, checked.value));
+}
+
+/** Why a verified asset is not what the address was promised, or null where it is. */
+function mismatch(tap: TapAddress, part: ArrivalPart, asset: Asset): string | null {
+  if (!equal(assetId(asset.genesis), part.assetId)) return 'the proof is of another asset';
+  if (!equal(xOnly(asset.scriptKey), xOnly(part.scriptKey))) return 'the proof is of an asset of somebody else';
+  if (asset.amount !== part.amount) return `the proof is of ${asset.amount} units, and not of ${part.amount}`;
+  if (tap.version === 2 && tap.groupKey !== null && !sameGroup(asset.groupKey, tap.groupKey))
+    return 'the asset is not of the group of the address';
+  if (tap.assetId !== null && !equal(tap.assetId, part.assetId)) return 'the address is for another asset';
+  return null;
+}
