@@ -85,6 +85,12 @@ export function readGossip(bytes: Bytes): RawGossip | null {
   }
 }
 
+/** The short channel id of a channel_announcement or channel_update, without a look at the rest; null where it is cut off before. */
+export function scidOf(bytes: Bytes): bigint | null {
+  const at = messageTypeOf(bytes) === CHANNEL_UPDATE ? 98 : ANNOUNCEMENT_SIGNED_FROM + 2 + u16At(bytes, ANNOUNCEMENT_SIGNED_FROM) + 32;
+  return bytes.length < at + 8 ? null : u64At(bytes, at);
+}
+
 const isPoint = (bytes: Bytes, at: number): boolean => bytes[at] === 2 || bytes[at] === 3;
 
 function readChannelAnnouncement(bytes: Bytes): RawChannelAnnouncement | null {

@@ -100,8 +100,10 @@ export class Intake {
   readonly #pendingChannels = new Map<bigint, readonly Pending[]>();
   readonly #pendingNodes = new Map<string, number>();
   #flying = 0;
-  #applied: Promise<void> = Promise.resolve();
-  #idle: (() => void)[] = [];
+  #last: Promise<void> = Promise.resolve();
+  #idle: { readonly upTo: number; readonly resolve: () => void }[] = [];
+  #queued = 0;
+  #applied = 0;
   readonly #limit = new UpdateLimit();
   #rooms: { readonly most: number; readonly resolve: () => void }[] = [];
   #scheduled = false;
@@ -118,10 +120,11 @@ export class Intake {
     return this.#queue.length + this.#flying * BATCH;
   }
 
-  /** Resolves when everything that was submitted is applied or refused. */
+  /** Resolves when everything that was submitted up to now is applied or refused, whatever comes after it. */
   idle(): Promise<void> {
-    if (this.#queue.length === 0 && this.#flying === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#idle.push(resolve));
+    const upTo = this.#queued;
+    if (this.#applied >= upTo) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push({ upTo, resolve }));
   }
 
   /** Resolves when at most `most` messages wait: how a reader of a file keeps its memory bounded. */
@@ -156,6 +159,7 @@ export class Intake {
         return this.#refuse('rate_limited', message, origin);
     }
     if (this.#queue.length >= MAX_WAITING) return this.#refuse('overflow', message, origin);
+    this.#queued++;
     this.#queue.push({ message, updateKey: message.kind === 'channel_update' ? this.#signer(message, origin) : null, origin, capacitySat });
     if (message.kind === 'channel_announcement') this.#expect({ message, origin });
     this.#schedule();
@@ -299,15 +303,16 @@ export class Intake {
     this.#flying++;
     const { verifier } = this.#options;
     const checked = verifier.verify(batch).then(async (valid) => ({ valid, funded: await this.#checkFunding(batch, valid) }));
-    this.#applied = this.#applied.then(async () => {
+    // In the order in which they came, however the workers finish.
+    this.#last = this.#last.then(async () => {
       const { valid, funded } = await checked;
       batch.forEach((item, i) => {
         this.#finish(item, valid[i] === true, funded.get(item) ?? null);
       });
       this.#flying--;
+      this.#applied += batch.length;
       this.#makeRoom();
       if (this.#queue.length > 0) this.#schedule();
-      else if (this.#flying === 0) for (const resolve of this.#idle.splice(0)) resolve();
     });
   }
 
@@ -315,6 +320,9 @@ export class Intake {
     const due = this.#rooms.filter(({ most }) => this.waiting <= most);
     this.#rooms = this.#rooms.filter((room) => !due.includes(room));
     for (const { resolve } of due) resolve();
+    const settled = this.#idle.filter(({ upTo }) => upTo <= this.#applied);
+    this.#idle = this.#idle.filter((one) => !settled.includes(one));
+    for (const { resolve } of settled) resolve();
   }
 
   async #checkFunding(batch: readonly Item[], valid: readonly boolean[]): Promise<ReadonlyMap<Item, Funding>> {

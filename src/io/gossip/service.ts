@@ -7,7 +7,7 @@ import type { UnixTime } from '../../base/units.ts';
 import { NETWORK_PARAMS, type Network } from '../../bitcoin/network.ts';
 import { rangeReplies } from '../../bolt/gossip/answer.ts';
 import { decodeFlags, decodeScids } from '../../bolt/gossip/encoding.ts';
-import { CHANNEL_ANNOUNCEMENT, CHANNEL_UPDATE, messageTypeOf, NODE_ANNOUNCEMENT, readGossip } from '../../bolt/gossip/raw.ts';
+import { CHANNEL_ANNOUNCEMENT, CHANNEL_UPDATE, messageTypeOf, NODE_ANNOUNCEMENT, readGossip, scidOf } from '../../bolt/gossip/raw.ts';
 import { isVersion2Type, problemOfVersion2 } from '../../bolt/gossip/version-2.ts';
 import { type CostModel, DEFAULT_COSTS } from '../../bolt/route/cost.ts';
 import { FlowSearcher } from '../../bolt/route/flow.ts';
@@ -72,6 +72,8 @@ export interface GossipStatus {
   readonly peers: number;
   /** Messages that wait to be verified. */
   readonly waiting: number;
+  /** Channels that came of those that the present sync asks for. */
+  readonly sync: { readonly done: number; readonly total: number } | null;
   readonly accepted: number;
   readonly refused: Readonly<Partial<Record<Refusal, number>>>;
 }
@@ -106,6 +108,8 @@ const SHADOW_BLOCKS = [0, 40, 80, 144];
 const FORGIVE_SECONDS = 600;
 /** Twice what the main network has: a node may answer our filter with all that it knows, and no honest one knows more. */
 const MAX_UNASKED = 100_000;
+/** With more messages waiting no new query is sent: the largest answer is 25,000 more, and more than 50,000 are not kept. */
+const HOLD_ABOVE = 16_384;
 const PRUNE_SECONDS = 3600;
 const MAX_WAITING_BLOCKS = 12;
 /** So many rows take some milliseconds: the event loop is not held up for longer. */
@@ -149,7 +153,13 @@ class Service implements GossipService {
   constructor(options: GossipOptions) {
     this.#options = options;
     this.#chainHash = NETWORK_PARAMS[options.network].chainHash;
-    this.#keeper = new SyncKeeper({ chainHash: this.#chainHash, peers: this.#peers, log: options.log });
+    this.#keeper = new SyncKeeper({
+      chainHash: this.#chainHash,
+      peers: this.#peers,
+      log: options.log,
+      now: () => options.now(),
+      room: () => ((this.#loaded?.intake.waiting ?? 0) <= HOLD_ABOVE ? null : (this.#loaded as Loaded).intake.room(HOLD_ABOVE / 2)),
+    });
   }
 
   readonly plan: Planner = (query) => {
@@ -202,13 +212,13 @@ class Service implements GossipService {
     if (!isGossip) return false;
     const peer = this.#peers.get(link);
     if (this.#closed || peer === undefined) return true;
-    peer.sync.progress(this.#options.now());
     const { intake, graph } = this.#load();
     const origin = { kind: 'peer', link: peer.link, peer: peer.peer } as const;
+    const scid = type === NODE_ANNOUNCEMENT ? null : scidOf(bytes);
+    peer.sync.hear(scid, this.#options.now());
     if (type === CHANNEL_ANNOUNCEMENT) {
-      const message = readGossip(bytes);
-      const isNew = message?.kind === 'channel_announcement' && graph.findChannel(message.scid) === -1;
-      if (isNew && !peer.sync.isAskedFor(message.scid) && ++peer.unasked > (this.#options.maxUnasked ?? MAX_UNASKED)) {
+      const isNew = scid !== null && graph.findChannel(scid) === -1;
+      if (isNew && !peer.sync.isAskedFor(scid) && ++peer.unasked > (this.#options.maxUnasked ?? MAX_UNASKED)) {
         this.#onRefused('rate_limited', origin);
         return true;
       }
@@ -261,6 +271,7 @@ class Service implements GossipService {
       synced: this.#keeper.synced,
       peers: this.#peers.size,
       waiting: intake.waiting,
+      sync: this.#keeper.progress,
       accepted: this.#accepted,
       refused: { ...this.#refused },
     };

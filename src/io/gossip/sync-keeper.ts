@@ -1,7 +1,7 @@
 import type { Bytes } from '../../base/bytes.ts';
 import { toHex } from '../../base/bytes.ts';
 import type { UnixTime } from '../../base/units.ts';
-import { type Offered, WANT_ALL, WANT_UPDATE_1, WANT_UPDATE_2 } from '../../bolt/gossip/sync.ts';
+import { type Offered, type Query, WANT_ALL, WANT_UPDATE_1, WANT_UPDATE_2 } from '../../bolt/gossip/sync.ts';
 import type { Graph } from '../../bolt/route/graph.ts';
 import type { MessageNamed } from '../../bolt/wire/message.ts';
 import type { GossipPeer } from './peer.ts';
@@ -17,12 +17,17 @@ const ROTATE_SECONDS = 3600;
 const NEWS_SECONDS = 3600;
 const MAX_ZOMBIES = 500_000;
 const MAX_FAILURES = 2;
+/** Ticks come every second: after such a pause it was we who slept, and what peers sent is still to be read. */
+const SLEPT_SECONDS = 10;
 const NOTHING = 0xffffffff;
 
 export interface SyncKeeperOptions {
   readonly chainHash: Bytes;
   readonly peers: ReadonlyMap<number, GossipPeer>;
   log(level: 'debug' | 'info' | 'warn' | 'error', text: string): void;
+  /** Resolves when little waits to be verified; null where that is so now. The next query is held back until then: its answer must find room. */
+  room(): Promise<void> | null;
+  now(): UnixTime;
 }
 
 /** Which peer is asked for its graph, and which ones for news: one sync at a time, the others passive until it is their turn. */
@@ -35,6 +40,9 @@ export class SyncKeeper {
   /** Channels that were pruned: not asked for again until somebody has fresh updates. */
   readonly #zombies = new Set<bigint>();
   #waiters: ((done: boolean) => void)[] = [];
+  /** The next query of the current peer waits for room. */
+  #isHeld = false;
+  #lastTick: UnixTime | null = null;
 
   constructor(options: SyncKeeperOptions) {
     this.#options = options;
@@ -50,34 +58,45 @@ export class SyncKeeper {
   }
 
   left(peer: GossipPeer, now: UnixTime): void {
-    if (this.#current === peer) {
-      this.#current = null;
-      this.tick(now);
-      // Nobody is left to ask: who waits for the sync need not wait for the clock.
-      if (this.#current === null) for (const end of [...this.#waiters]) end(false);
-    }
+    if (this.#current === peer) this.#goOn(now);
     if (!peer.isActive) return;
     const next = [...this.#options.peers.values()].find((other) => other.hasGraph && !other.isActive);
     if (next !== undefined) this.#setNews(next, now);
   }
 
   tick(now: UnixTime): void {
+    const slept = this.#lastTick !== null && now - this.#lastTick >= SLEPT_SECONDS;
+    this.#lastTick = now;
     const current = this.#current;
-    if (current !== null) {
-      if (!current.sync.stalled(now)) return;
-      this.#options.log('info', `gossip sync with ${toHex(current.peer)} stalled`);
-      current.failures++;
-      this.#current = null;
+    if (current === null) {
+      const next = this.#next(now);
+      if (next !== null) this.#begin(next, now);
+      return;
     }
-    const next = this.#next(now);
-    if (next !== null) this.#begin(next, now);
+    if (slept || this.#isHeld) current.sync.forgive(now);
+    if (!current.sync.stalled(now)) return;
+    this.#options.log('info', `gossip sync with ${toHex(current.peer)} stalled`);
+    current.failures++;
+    current.sync.abandon();
+    this.#goOn(now);
   }
 
-  /** Starts at once with whoever is there, and waits. */
+  /** Asks somebody else in place of the current peer. */
+  #goOn(now: UnixTime): void {
+    this.#current = null;
+    this.#isHeld = false;
+    const next = this.#next(now, this.#waiters.length > 0 ? 'at once' : 'settled');
+    if (next !== null) this.#begin(next, now);
+    // Nobody is left to ask: who waits for the sync need not wait for the clock.
+    else for (const end of [...this.#waiters]) end(false);
+  }
+
+  /** Starts at once with whoever is there, and waits. False where nobody is left to be asked, or the time is over. */
   syncNow(now: UnixTime, timeoutMs: number): Promise<boolean> {
     if (this.#current === null) {
       const next = this.#next(now, 'at once');
-      if (next !== null) this.#begin(next, now);
+      if (next === null) return Promise.resolve(false);
+      this.#begin(next, now);
     }
     return new Promise((resolve) => {
       const timer = setTimeout(() => end(false), timeoutMs);
@@ -90,6 +109,11 @@ export class SyncKeeper {
     });
   }
 
+  /** How far the present sync is, where its peer has told what there is. */
+  get progress(): { readonly done: number; readonly total: number } | null {
+    return this.#current?.sync.progress ?? null;
+  }
+
   /** Every reply of a sync. Returns what the peer did wrong, or null. */
   reply(
     peer: GossipPeer,
@@ -97,12 +121,27 @@ export class SyncKeeper {
     now: UnixTime,
   ): string | null {
     const { sync } = peer;
-    if (!sync.isRunning) return null;
+    if (sync.isFree) return null;
     const step = message.name === 'reply_channel_range' ? sync.onRangeReply(message, now) : sync.onScidsEnd(message, now);
     if (!step.ok) return step.failure;
-    if (step.value !== null) peer.send(step.value);
+    if (step.value !== null) this.#send(peer, step.value);
     if (sync.phase.kind === 'done') this.#finished(peer, now);
     return null;
+  }
+
+  #send(peer: GossipPeer, query: Query): void {
+    const room = this.#options.room();
+    if (room === null || this.#current !== peer) {
+      peer.send(query);
+      return;
+    }
+    this.#isHeld = true;
+    void room.then(() => {
+      if (this.#current !== peer || !this.#isHeld) return;
+      this.#isHeld = false;
+      peer.sync.forgive(this.#options.now());
+      peer.send(query);
+    });
   }
 
   /** What we want of a channel that a peer offers (BOLT 7: timestamps and checksums spare us what we have). */
@@ -137,7 +176,8 @@ export class SyncKeeper {
   /** Whoever was never asked first; then, once an hour, whoever was asked least. */
   #next(now: UnixTime, when: 'at once' | 'settled' = 'settled'): GossipPeer | null {
     const ready = [...this.#options.peers.values()].filter(
-      (peer) => peer.hasGraph && peer.failures < MAX_FAILURES && (when === 'at once' || now - peer.readyAt >= SETTLE_SECONDS),
+      (peer) =>
+        peer.hasGraph && peer.sync.isFree && peer.failures < MAX_FAILURES && (when === 'at once' || now - peer.readyAt >= SETTLE_SECONDS),
     );
     ready.sort((a, b) => a.syncs - b.syncs || a.failures - b.failures || a.readyAt - b.readyAt);
     const first = ready[0];

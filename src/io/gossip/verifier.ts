@@ -114,8 +114,7 @@ interface Member {
 const AHEAD = 2;
 
 /** Verifies in worker threads with native libsecp256k1, a packed batch at a time; on this thread where the native library is missing. */
-export function pooledVerifier(workers = Math.min(MAX_WORKERS, availableParallelism())): Verifier {
-  const addon = nativeAddonPath();
+export function pooledVerifier(workers = Math.min(MAX_WORKERS, availableParallelism()), addon = nativeAddonPath()): Verifier {
   return addon === null ? inlineVerifier() : new Pool(addon, workers);
 }
 
@@ -127,6 +126,7 @@ class Pool implements Verifier {
   #queue: Waiting[] = [];
   #nextId = 0;
   #idle: NodeJS.Timeout | null = null;
+  #closed = false;
 
   constructor(addon: string, workers: number) {
     this.#addon = addon;
@@ -145,6 +145,13 @@ class Pool implements Verifier {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
+    for (const waiting of this.#queue.splice(0)) waiting.reject(new Error('closed'));
+    await this.#rest();
+  }
+
+  /** Ends the workers; the next batch starts new ones. */
+  async #rest(): Promise<void> {
     if (this.#idle !== null) clearTimeout(this.#idle);
     const members = this.#members;
     this.#members = [];
@@ -176,12 +183,14 @@ class Pool implements Verifier {
       member.running.get(id)?.resolve(results);
       member.running.delete(id);
       this.#dispatch();
-      if (this.#members.every(({ running }) => running.size === 0)) this.#idle = setTimeout(() => void this.close(), IDLE_MS).unref();
+      if (this.#members.every(({ running }) => running.size === 0)) this.#idle = setTimeout(() => void this.#rest(), IDLE_MS).unref();
     });
     const end = (error: Error): void => {
       this.#members = this.#members.filter((other) => other !== member);
       for (const waiting of member.running.values()) waiting.reject(error);
       member.running.clear();
+      // What waits is given to another: nobody else may call for it.
+      if (!this.#closed) this.#dispatch();
     };
     worker.on('error', end);
     worker.on('exit', () => end(new Error('the worker ended')));

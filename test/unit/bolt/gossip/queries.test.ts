@@ -140,6 +140,7 @@ describe('learning a graph from a peer', () => {
       const decoded = decodeScids(message.encodedShortIds);
       if (decoded.ok) asked.push(...decoded.value);
       expect(machine.isAskedFor(asked.at(-1) as bigint)).toBe(true);
+      machine.hear(asked.at(-1) as bigint, now);
       step = machine.onScidsEnd(end, now);
     }
     expect(asked).toEqual(all);
@@ -163,15 +164,62 @@ describe('learning a graph from a peer', () => {
     expect(machine.phase.kind).toBe('done');
   });
 
-  it('calls a silent peer stalled, a slow one not', () => {
+  /** A machine with an open query for `count` channels. */
+  const asking = (count: number) => {
     const machine = sync();
     machine.start(now);
-    for (let t = 1; t < 10; t++) {
-      const at = unixTime(now + t * (STALL_SECONDS - 1));
-      expect(machine.stalled(at)).toBe(false);
-      machine.progress(at);
-    }
-    expect(machine.stalled(unixTime(now + 9 * (STALL_SECONDS - 1) + STALL_SECONDS))).toBe(true);
+    machine.onRangeReply(replyOf(Array.from({ length: count }, (_, i) => BigInt(i + 1))), now);
+    return machine;
+  };
+  const later = (seconds: number) => unixTime(now + seconds);
+
+  it('calls a peer stalled that is silent or says next to nothing, in either phase, and a slow one not', () => {
+    const range = sync();
+    range.start(now);
+    expect([STALL_SECONDS - 1, STALL_SECONDS].map((t) => range.stalled(later(t)))).toEqual([false, true]);
+    const [slow, dripping] = [asking(500), asking(500)];
+    // 10 messages a minute are few; lnd sends 150 a second.
+    for (let t = 1; t < STALL_SECONDS; t += 6) slow.hear(null, later(t));
+    for (let t = 1; t < STALL_SECONDS; t += 7) dripping.hear(null, later(t));
+    expect([slow.stalled(later(STALL_SECONDS)), dripping.stalled(later(STALL_SECONDS))]).toEqual([false, true]);
+  });
+
+  it('waits for no query longer than half an hour, however busy the peer seems', () => {
+    const machine = asking(500);
+    for (let t = 1; t < 1800; t++) machine.hear(null, later(t));
+    expect([1799, 1800].map((t) => machine.stalled(later(t)))).toEqual([false, true]);
+  });
+
+  it('hears no more of a query that was given up, and asks again only when its answer is over', () => {
+    const machine = asking(500);
+    machine.abandon();
+    expect([machine.isRunning, machine.isFree, machine.stalled(later(9999))]).toEqual([false, false, false]);
+    expect(machine.onScidsEnd(end, now)).toEqual({ ok: true, value: null });
+    expect(machine.isFree).toBe(true);
+    const range = sync();
+    range.start(now);
+    range.abandon();
+    expect(range.onRangeReply(replyOf([5n], { numberOfBlocks: 5, syncComplete: 0 }), now)).toEqual({ ok: true, value: null });
+    expect(range.isFree).toBe(false);
+    expect(range.onRangeReply(replyOf([6n], { firstBlocknum: 5 }), now)).toEqual({ ok: true, value: null });
+    expect(range.isFree).toBe(true);
+  });
+
+  it('finds a peer out that lists channels which it does not know, or replies on and on with nothing', () => {
+    const liar = asking(500);
+    liar.hear(9999n, now);
+    expect(liar.onScidsEnd(end, now)).toEqual({ ok: false, failure: 'lists 500 channels and knows none of them' });
+    const honest = asking(500);
+    honest.hear(77n, now);
+    expect(honest.progress).toEqual({ done: 1, total: 500 });
+    expect(honest.onScidsEnd(end, now).ok).toBe(true);
+    // A few channels may have been closed since they were listed.
+    expect(asking(50).onScidsEnd(end, now).ok).toBe(true);
+    const endless = sync();
+    endless.start(now);
+    const nothing = replyOf([], { numberOfBlocks: 1, syncComplete: 0 });
+    expect(endless.onRangeReply(nothing, now).ok).toBe(true);
+    expect(endless.onRangeReply(nothing, now)).toEqual({ ok: false, failure: 'reply_channel_range that says nothing' });
   });
 
   it('refuses replies that nobody asked for, that go back, or that are not decodable', () => {

@@ -9,13 +9,12 @@ import { NETWORK_PARAMS } from '../../../../src/bitcoin/network.ts';
 import { type Tx, txId } from '../../../../src/bitcoin/tx.ts';
 import { fundingScript } from '../../../../src/bolt/channel/scripts.ts';
 import { encodeScids } from '../../../../src/bolt/gossip/encoding.ts';
-import { STALL_SECONDS } from '../../../../src/bolt/gossip/sync.ts';
 import { decodeMessage, encodeMessage, type Message } from '../../../../src/bolt/wire/message.ts';
 import { type ChainSource, unreachable } from '../../../../src/io/chain/source.ts';
 import vectors from '../../../vectors/gossip-version-2-lnd.json' with { type: 'json' };
-import { announcement, channel, GOSSIP_FEATURES, type Harness, NOW, nodeAnnouncement, open, party, update } from './world.ts';
+import { announcement, channel, GOSSIP_FEATURES, type Harness, NOW, open, party, update } from './world.ts';
 
-const [self, a, b, c] = [party(1), party(2), party(3), party(4)];
+const [self, a, b] = [party(1), party(2), party(3)];
 const scidAt = (block: number, index = 1): bigint => (BigInt(block) << 40n) | (BigInt(index) << 16n);
 const { chainHash } = NETWORK_PARAMS.regtest;
 const ready = (harness: Harness, link = 1, peer = a): void =>
@@ -157,30 +156,6 @@ describe('a flood', () => {
     await harness.service.sync(0);
     expect(harness.service.status().refused.rate_limited).toBe(20);
     expect(harness.punished).toEqual([]);
-    await harness.service.close();
-  });
-});
-
-describe('a peer that stalls', () => {
-  it('is left for another, a slow one is not', async () => {
-    const harness = await open(self);
-    ready(harness, 1, a);
-    ready(harness, 2, b);
-    const tick = (seconds: number): void => {
-      harness.clock.now = unixTime(harness.clock.now + seconds);
-      harness.service.tick(harness.clock.now);
-    };
-    const asked = (): number[] => harness.sent.filter(({ message }) => message.name === 'query_channel_range').map(({ link }) => link);
-    tick(5);
-    expect(asked()).toEqual([1]);
-    // 50 KiB/s are slow, not stalled: each message counts as a sign of life.
-    for (let i = 0; i < 5; i++) {
-      tick(STALL_SECONDS - 5);
-      say(harness, [nodeAnnouncement(c)]);
-    }
-    expect(asked()).toEqual([1]);
-    tick(STALL_SECONDS);
-    expect(asked()).toEqual([1, 2]);
     await harness.service.close();
   });
 });
