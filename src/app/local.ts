@@ -3,7 +3,7 @@ import type { NodeState } from '../node/types.ts';
 import { findOperation } from './api/index.ts';
 import type { CallContext } from './call.ts';
 import { AppError } from './error.ts';
-import type { JsonObject } from './operation.ts';
+import type { JsonObject, Operation } from './operation.ts';
 import { readPassphrase } from './passphrase.ts';
 
 /** The command is the node: start it, run one operation, stop it. Throws AppError. */
@@ -11,13 +11,15 @@ export async function runLocally(name: string, params: JsonObject, context: Call
   const operation = await findOperation(name);
   if (operation === null) throw new AppError({ code: 'USAGE', message: `there is no operation ${name}` });
   const { settings, signal } = context;
+  const { needs } = operation;
+  if (needs === 'nothing') return await runWithoutNode(operation, params, context);
   const passphrase = await readPassphrase(settings);
   const { startNode } = await import('./node/start.ts');
   const { datadir, network, chain } = settings;
   const progress = (text: string): void => context.progress(text);
   // How the graph is kept is decided when the node starts: a daemon has decided already.
   const assumeValid = params['assume_valid'] === true;
-  const runtime = await startNode({ datadir, network, chain, passphrase, needs: operation.needs, assumeValid, signal, progress });
+  const runtime = await startNode({ datadir, network, chain, passphrase, needs, assumeValid, signal, progress });
   try {
     const emit = (item: JsonObject): void => context.emit(item);
     const result = await operation.run({ runtime, network, datadir, progress, emit, signal }, params);
@@ -26,6 +28,25 @@ export async function runLocally(name: string, params: JsonObject, context: Call
   } finally {
     await runtime.stop();
   }
+}
+
+async function runWithoutNode(
+  operation: Operation,
+  params: JsonObject,
+  { settings, signal, progress, emit }: CallContext,
+): Promise<JsonObject> {
+  const { network, datadir } = settings;
+  return await operation.run(
+    {
+      get runtime(): never {
+        throw new Error(`${operation.name} said that it needs no node`);
+      },
+      ...{ network, datadir, signal },
+      progress: (text) => progress(text),
+      emit: (item) => emit(item),
+    },
+    params,
+  );
 }
 
 /** The first height at which being offline could lose money; null where nothing is at stake. */

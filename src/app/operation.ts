@@ -29,7 +29,10 @@ export interface Operation<P extends JsonObject = JsonObject, R extends JsonObje
   readonly name: string;
   readonly params: Schema;
   readonly result: Schema;
-  /** What a one-shot run must bring up: nothing but the store, the chain too, or also connections to all channel peers. */
-  readonly needs: 'store' | 'chain' | 'peers';
+  /**
+   * What a one-shot run must bring up: no node at all (it reads files that several processes may have open), nothing but the store, the chain too,
+   * or also connections to all channel peers.
+   */
+  readonly needs: 'nothing' | 'store' | 'chain' | 'peers';
   run(context: OperationContext, params: P): Promise<R>;
 }

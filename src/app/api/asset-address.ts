@@ -7,6 +7,7 @@ import type { AddressVersion, AssetState } from '../../node/asset/types.ts';
 import { commanded, defineOperation, usage } from '../define.ts';
 import { assetOf, units, unitsOf } from '../forms/asset.ts';
 import { choice, hex, nullable, object, text } from '../schema.ts';
+import { learnFromUniverse } from '../universe/learn.ts';
 
 const VERSIONS = ['0', '1', '2'] as const;
 
@@ -27,6 +28,7 @@ export const assetAddress = defineOperation({
     script: nullable(hex(34, { description: 'of the Bitcoin output, where it is known before' })),
   }),
   async run(context, { asset, amount: given, courier: wanted, version: asked, asset_version: assetVersion = '0' }) {
+    await learnFromUniverse(context, asset);
     const { of, genesisType, groupKey } = askedFor(context.runtime.state.assets, asset);
     const version = asked === undefined ? (of.kind === 'group' ? 2 : 1) : (Number(asked) as AddressVersion);
     if (given === undefined && version < 2 && genesisType !== ASSET_TYPE.COLLECTIBLE)

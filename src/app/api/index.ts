@@ -69,6 +69,17 @@ const OPERATIONS = {
   'backup.verify': () => import('./backup-verify.ts').then((file) => file.backupVerify),
   'backup.verify.chain': () => import('./backup-verify.ts').then((file) => file.backupVerifyChain),
   'backup.restore': () => import('./backup-restore.ts').then((file) => file.backupRestore),
+  'universe.roots': () => import('./universe-roots.ts').then((file) => file.universeRoots),
+  'universe.leaves': () => import('./universe-leaves.ts').then((file) => file.universeLeaves),
+  'universe.proof': () => import('./universe-proof.ts').then((file) => file.universeProof),
+  'universe.stats': () => import('./universe-stats.ts').then((file) => file.universeStats),
+  'universe.sync': () => import('./universe-sync.ts').then((file) => file.universeSync),
+  'universe.push': () => import('./universe-push.ts').then((file) => file.universePush),
+  'universe.insert': () => import('./universe-insert.ts').then((file) => file.universeInsert),
+  'universe.federation.list': () => import('./universe-federation.ts').then((file) => file.federationList),
+  'universe.federation.add': () => import('./universe-federation.ts').then((file) => file.federationAdd),
+  'universe.federation.remove': () => import('./universe-federation.ts').then((file) => file.federationRemove),
+  'universe.federation.sync': () => import('./universe-federation.ts').then((file) => file.federationSync),
   'chain.status': () => import('./chain-status.ts').then((file) => file.chainStatus),
 } as const;
 

@@ -33,7 +33,7 @@ export interface StartOptions {
   /** URL of the chain backend. */
   readonly chain: string | null;
   readonly passphrase: string | null;
-  readonly needs: Operation['needs'];
+  readonly needs: Exclude<Operation['needs'], 'nothing'>;
   readonly signal: AbortSignal;
   progress(text: string): void;
   log?(level: 'debug' | 'info' | 'warn' | 'error', text: string): void;

@@ -47,13 +47,14 @@ const SYNC_EVERY_S = 600;
 /** A leaf that a server refuses so often is not for it. */
 const MAX_REFUSALS = 12;
 
-export interface RemoteUniverse extends Universe {
+/** Another universe to which a connection is open. */
+export interface OpenUniverse extends Universe {
   close(): void;
 }
 
 export interface FederationOptions {
   readonly local: LocalUniverse;
-  readonly open: (host: string) => RemoteUniverse;
+  readonly open: (host: string) => OpenUniverse;
   /** Unix seconds. */
   readonly now: () => number;
   log(level: 'info' | 'warn', text: string): void;

@@ -41,9 +41,10 @@ export function findUniverse(database: UniverseDatabase, id: UniverseId): Stored
   return row === null ? null : universeOf(row);
 }
 
-/** In the order in which they came. */
-export function listUniverses(database: UniverseDatabase, page: Page): readonly StoredUniverse[] {
-  return database.all('SELECT * FROM universe ORDER BY id LIMIT ? OFFSET ?', page.limit, page.offset).map(universeOf);
+/** In the order in which they came; of one proof type, or (null) of both. */
+export function listUniverses(database: UniverseDatabase, page: Page, proofType: ProofType | null = null): readonly StoredUniverse[] {
+  const sql = 'SELECT * FROM universe WHERE ? IS NULL OR proof_type = ? ORDER BY id LIMIT ? OFFSET ?';
+  return database.all(sql, proofType, proofType, page.limit, page.offset).map(universeOf);
 }
 
 export function listLeafKeys(database: UniverseDatabase, universe: bigint, page: Page): readonly LeafKey[] {

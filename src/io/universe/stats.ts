@@ -148,3 +148,18 @@ export function logSyncs(database: UniverseDatabase, assetIds: readonly Bytes[],
     for (const id of assetIds) database.run("INSERT INTO event (at, kind, asset_id) VALUES (?, 'sync', ?)", now, id);
   });
 }
+
+/** The proof of an asset's minting, or of that of a group's first asset; null where it is not here. */
+export function mintingOf(database: UniverseDatabase, of: UniverseId['of']): Bytes | null {
+  const id = of.kind === 'asset' ? of.assetId : firstOf(database, of.groupKey);
+  if (id === null) return null;
+  const sql = `SELECT leaf.proof FROM leaf JOIN universe ON universe.id = leaf.universe
+    WHERE leaf.asset_id = ? AND universe.proof_type = 'issuance' ORDER BY leaf.id LIMIT 1`;
+  const row = database.one(sql, id);
+  return row === null ? null : plain(row['proof']);
+}
+
+function firstOf(database: UniverseDatabase, groupKey: Bytes): Bytes | null {
+  const row = database.one('SELECT asset_id FROM group_key WHERE x = ?', groupKey.subarray(groupKey.length - 32));
+  return row === null ? null : plain(row['asset_id']);
+}

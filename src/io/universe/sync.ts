@@ -173,7 +173,7 @@ class Pull {
   /** Takes what is missing of one tree. Gives what ended the whole sync, or null. */
   async tree(root: UniverseRoot): Promise<UniverseFailure | null> {
     const { id } = root;
-    const tree = { id, expected: root.root };
+    const tree = { id, roots: [root.root] };
     // Of leaves that came before their predecessors the keys are kept, and the proofs asked for again.
     let waiting: LeafKey[] = [];
     let keys = 0;
@@ -202,7 +202,8 @@ class Pull {
   /** Where both have the same leaves and yet other roots, a reorganisation gave some of them other proofs. */
   async #takeChanged(tree: Tree, keys: number): Promise<UniverseFailure | null> {
     const own = await this.#local.root(tree.id);
-    if (!own.ok || own.value === null || isSameRoot(own.value.root, tree.expected)) return null;
+    const { root } = (own.ok ? own.value : null) ?? { root: null };
+    if (root === null || tree.roots.some((each) => isSameRoot(each, root))) return null;
     if (this.#local.leafCount(tree.id) !== keys || this.#refused.length > 0) return null;
     return await this.#eachPage(tree.id, async (page) => {
       const taken = await this.#take(tree, page);
@@ -259,7 +260,7 @@ class Pull {
       while (next < keys.length && next - from < batch && bytes < batchBytes && failure === null) {
         const key = keys[next++] as LeafKey;
         const fetched = await this.#fetchOne(tree, key);
-        if (!fetched.ok && fetched.failure.code === 'INVALID') this.#refuse(key, fetched.failure);
+        if (!fetched.ok && OF_ONE_LEAF.has(fetched.failure.code)) this.#refuse(key, fetched.failure);
         else if (!fetched.ok) failure ??= fetched.failure;
         else {
           arrivals.push(fetched.value);
@@ -275,7 +276,8 @@ class Pull {
   async #fetchOne(tree: Tree, key: LeafKey): Promise<Result<Fetched, UniverseFailure>> {
     const { id } = tree;
     const answer = await this.#remote.query(id, key);
-    if (!answer.ok) return answer;
+    // One leaf that cannot be read does not hold the others up.
+    if (!answer.ok) return answer.failure.code === 'PROTOCOL' ? fail({ code: 'INVALID', message: answer.failure.message }) : answer;
     const place = formatOutPoint(key.outPoint);
     if (answer.value === null) return fail(protocol(`the universe has not the leaf at ${place} that it told of`));
     const found = answer.value;
@@ -295,11 +297,12 @@ class Pull {
   /** A tree may grow while it is read: then the other's root is what it says now. */
   async #isExpected(tree: Tree, found: UniverseProof): Promise<boolean> {
     if (!sameUniverse(found.root.id, tree.id)) return false;
-    if (isSameRoot(found.root.root, tree.expected)) return true;
+    const isKnown = (): boolean => tree.roots.some((root) => isSameRoot(root, found.root.root));
+    if (isKnown()) return true;
+    if (tree.roots.length > MAX_ROOTS) return false;
     const now = await this.#remote.root(tree.id);
-    if (!now.ok || now.value === null || !isSameRoot(now.value.root, found.root.root)) return false;
-    tree.expected = now.value.root;
-    return true;
+    if (now.ok && now.value !== null) tree.roots.push(now.value.root);
+    return isKnown();
   }
 
   #refuse(key: LeafKey, failure: UniverseFailure): void {
@@ -310,8 +313,14 @@ class Pull {
 
 interface Tree {
   readonly id: UniverseId;
-  expected: NodeRef;
+  /** Of the tree as it was told of, and as it has become since. */
+  readonly roots: NodeRef[];
 }
+
+/** So often a tree may change while it is read. */
+const MAX_ROOTS = 100;
+/** Of one leaf, and not of the universe that has it. */
+const OF_ONE_LEAF: ReadonlySet<UniverseFailure['code']> = new Set(['INVALID', 'TOO_LARGE', 'REFUSED']);
 
 interface Fetched extends Arrival {
   readonly leaf: UniverseLeaf;

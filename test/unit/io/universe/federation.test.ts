@@ -2,7 +2,7 @@ import { afterEach, expect, test } from 'vitest';
 import { assetId } from '../../../../src/asset/genesis.ts';
 import { fail } from '../../../../src/base/result.ts';
 import type { UniverseFailure } from '../../../../src/io/universe/contract.ts';
-import { addServer, listServers, type RemoteUniverse, removeServer, visitServers } from '../../../../src/io/universe/federation.ts';
+import { addServer, listServers, type OpenUniverse, removeServer, visitServers } from '../../../../src/io/universe/federation.ts';
 import type { LocalUniverse } from '../../../../src/io/universe/local.ts';
 import { eventsByDay, listAssets, listLeaves, logSyncs, totals, universesNamed } from '../../../../src/io/universe/stats.ts';
 import { mint, newKey, newWorld, send, transfer } from '../../asset/asset-life.ts';
@@ -16,7 +16,7 @@ const NOW = 1_800_000_000;
 function federation(local: LocalUniverse, servers: { readonly [host: string]: LocalUniverse }, away: Set<string>) {
   let now = NOW;
   const gone: UniverseFailure = { code: 'UNREACHABLE', message: 'nobody answers' };
-  const open = (host: string): RemoteUniverse => {
+  const open = (host: string): OpenUniverse => {
     const there = servers[host] as LocalUniverse;
     const unless = <T>(answer: () => Promise<T>) => (away.has(host) ? Promise.resolve(fail(gone) as T) : answer());
     return {

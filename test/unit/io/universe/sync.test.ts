@@ -202,16 +202,6 @@ const HOSTILE: readonly (readonly [claim: string, code: string, change: (real: U
       },
     }),
   ],
-  [
-    'sends a leaf that is too large',
-    'TOO_LARGE',
-    (real) => ({
-      query: async (id, key) => {
-        const found = await real.query(id, key);
-        return found.ok && found.value !== null ? ok({ ...found.value, proof: new Uint8Array(200_001) }) : found;
-      },
-    }),
-  ],
 ];
 
 test.each(HOSTILE)('a universe that %s is refused with %s', async (_, code, change) => {
@@ -240,6 +230,45 @@ test('a universe that tells of known leaves without end is refused with TOO_LARG
   }));
   const report = await syncFrom(endless, taker, options({ limits: { leaves: 3000 } }));
   expect(report.failure?.code).toBe('TOO_LARGE');
+});
+
+test('one leaf that is too large or cannot be read does not hold the others up', async () => {
+  const world = newWorld();
+  const [full, taker] = [newUniverse(world), newUniverse(world, { limits: { leafBytes: 200_000 } })];
+  const three = [mint(world), mint(world), mint(world)] as const;
+  await fill(full, ...three);
+  const odd = posing(full, (real) => ({
+    query: async (id, key) => {
+      const found = await real.query(id, key);
+      if (!found.ok || found.value === null) return found;
+      const which = three.findIndex(({ outPoint }) => outPoint.txid.every((byte, i) => byte === key.outPoint.txid[i]));
+      if (which === 0) return fail({ code: 'PROTOCOL', message: 'a proof that is none' } as const);
+      return which === 1 ? ok({ ...found.value, proof: new Uint8Array(200_001) }) : found;
+    },
+  }));
+  const report = await syncFrom(odd, taker, options());
+  expect(report.failure).toBeNull();
+  expect(report.universes.flatMap(({ refused }) => refused.map(({ failure }) => failure.code))).toEqual(['INVALID', 'TOO_LARGE']);
+  expect(report.universes.map(({ stored }) => stored)).toEqual([0, 0, 1]);
+});
+
+test('a tree that grows while it is read is taken as far as it is there', async () => {
+  const world = newWorld();
+  const [full, taker] = [newUniverse(world), newUniverse(world)];
+  let tip = mint(world);
+  for (let i = 0; i < 5; i++) tip = transfer(world, tip);
+  await fill(full, tip);
+  const growing = posing(full, (real) => ({
+    query: async (id, key) => {
+      tip = transfer(world, tip);
+      await fill(full, tip);
+      return real.query(id, key);
+    },
+  }));
+  const report = await syncFrom(growing, taker, options({ limits: { questions: 3 } }));
+  expect(report.failure).toBeNull();
+  expect((await syncFrom(full, taker, options())).failure).toBeNull();
+  expect(roots(taker)).toEqual(roots(full));
 });
 
 test('leaves that do not hold are told of one by one, and too many of them end the sync', async () => {
