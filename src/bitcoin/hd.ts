@@ -119,6 +119,15 @@ export const fullPath = (path: KeyPath, network: Network): readonly number[] => 
   path.index,
 ];
 
+/** The whole path of a key of Taproot Assets. */
+export const assetKeyPath = (index: number, network: Network): readonly number[] => [
+  LIGHTNING_PURPOSE,
+  networkParams(network).coinType + HARDENED,
+  ASSET_FAMILY,
+  0,
+  index,
+];
+
 export function walletKeys(master: HdKey, network: Network): WalletKeys {
   const branches = new Map<string, HdKey>();
   let assets: HdKey | null = null;

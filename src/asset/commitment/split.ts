@@ -33,6 +33,8 @@ export interface SplitInput {
 export interface Split {
   /** With the inputs' names as witnesses, still to be signed. */
   readonly rootAsset: Asset;
+  /** The root as a leaf of its own split, with its proof: packets show it, nothing commits to it. */
+  readonly rootLeaf: Asset;
   /** In the order of the locators, each with its proof; the root's own is left out. */
   readonly outputs: readonly { readonly locator: SplitLocator; readonly asset: Asset }[];
 }
@@ -74,11 +76,11 @@ export function splitAssets(part: {
     splitCommitmentRoot: treeRoot(tree.value),
     prevWitnesses: inputs.map(({ asset, outPoint }) => inputWitness(prevIdOf(asset, outPoint))),
   };
-  const proved = outputs.map((locator) => {
+  const leafOf = (locator: SplitLocator): Asset => {
     const splitCommitment = { proof: prove(tree.value, splitLocatorHash(locator)), rootAsset };
-    return { locator, asset: { ...placed(locator), prevWitnesses: [{ ...genesisWitness(), splitCommitment }] } };
-  });
-  return ok({ rootAsset, outputs: proved });
+    return { ...placed(locator), prevWitnesses: [{ ...genesisWitness(), splitCommitment }] };
+  };
+  return ok({ rootAsset, rootLeaf: leafOf(root), outputs: outputs.map((locator) => ({ locator, asset: leafOf(locator) })) });
 }
 
 function checkLocators(part: Parameters<typeof splitAssets>[0]): Result<null, Failure> {

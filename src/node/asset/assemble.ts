@@ -35,6 +35,8 @@ export interface Placed {
   readonly rootOutputIndex: number | null;
   /** null where its key is another's. */
   readonly own: OwnKeys | null;
+  /** What else its output is to commit to. */
+  readonly altLeaves?: readonly Asset[];
   /** Where its proof is to arrive. */
   readonly delivery: { readonly address: string; readonly courier: string } | null;
 }
@@ -109,15 +111,17 @@ interface Built {
 
 /** The commitment of every output with assets, from what stands in it and what that has spent. */
 export function anchorSites(
-  placed: readonly Pick<Placed, 'asset' | 'outputIndex'>[],
+  placed: readonly Pick<Placed, 'asset' | 'outputIndex' | 'altLeaves'>[],
   sites: readonly Pick<Site, 'internalKey' | 'sibling'>[],
   part: { readonly first: number; readonly version: number | null },
 ): readonly Built[] {
   return sites.map(({ internalKey, sibling }, i) => {
     const outputIndex = part.first + i;
-    const assets = placed.filter((each) => each.outputIndex === outputIndex).map(({ asset }) => asset);
+    const here = placed.filter((each) => each.outputIndex === outputIndex);
+    const assets = here.map(({ asset }) => asset);
+    const leaves = here.flatMap(({ asset, altLeaves = [] }) => [...spentLeavesOf(asset), ...altLeaves]);
     const plain: TapCommitment = certain(commitForChain(part.version, assets));
-    const commitment = certain(withAltLeaves(plain, assets.flatMap(spentLeavesOf)));
+    const commitment = certain(withAltLeaves(plain, leaves));
     const beside = certain(optionalSiblingHash(sibling));
     const key = must(commitmentOutputKey(tapRoot(commitment), { internalKey, sibling: beside }), 'the internal key is a point');
     return { output: { outputIndex, internalKey, content: { kind: 'assets', commitment, sibling } }, script: p2trScript(key) };

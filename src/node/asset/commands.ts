@@ -100,6 +100,11 @@ export function assetCommand(draft: Draft, id: CommandId, action: AssetAction): 
     case 'release_lease':
     case 'move_asset':
     case 'new_keys':
+    case 'fund_packet':
+    case 'sign_packet':
+    case 'anchor_packets':
+    case 'offer_swap':
+    case 'accept_swap':
       transferCommand(draft, id, action);
       return;
     default:
