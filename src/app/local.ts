@@ -3,7 +3,7 @@ import type { NodeState } from '../node/types.ts';
 import { findOperation } from './api/index.ts';
 import type { CallContext } from './call.ts';
 import { AppError } from './error.ts';
-import type { JsonObject, Operation } from './operation.ts';
+import type { Fraction, JsonObject, Operation } from './operation.ts';
 import { readPassphrase } from './passphrase.ts';
 
 /** The command is the node: start it, run one operation, stop it. Throws AppError. */
@@ -16,7 +16,7 @@ export async function runLocally(name: string, params: JsonObject, context: Call
   const passphrase = await readPassphrase(settings);
   const { startNode } = await import('./node/start.ts');
   const { datadir, network, chain } = settings;
-  const progress = (text: string): void => context.progress(text);
+  const progress = (text: string, of?: Fraction): void => context.progress(text, of);
   // How the graph is kept is decided when the node starts: a daemon has decided already.
   const assumeValid = params['assume_valid'] === true;
   const runtime = await startNode({ datadir, network, chain, passphrase, needs, assumeValid, signal, progress });

@@ -36,7 +36,7 @@ export function operationCommand<
       const result = await callOperation(spec.operation, params, {
         settings: context.settings,
         signal: context.signal,
-        progress: (text) => context.progress.step(text),
+        progress: (text, of) => context.progress.step(text, of),
         emit: (item) => context.emit(item, () => JSON.stringify(item)),
       });
       exitByStatus(context, result as JsonObject);

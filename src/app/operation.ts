@@ -9,12 +9,18 @@ export type JsonObject = { readonly [key: string]: Json };
 /** A JSON Schema (2020-12) as plain data: `lnkit schema` prints it and the tests hold the output to it. */
 export type Schema = { readonly [key: string]: unknown };
 
+/** How much of the work is done, where the whole is known; in any unit. */
+export interface Fraction {
+  readonly done: number;
+  readonly total: number;
+}
+
 export interface OperationContext {
   readonly runtime: NodeRuntime;
   readonly network: Network;
   readonly datadir: string;
   /** A step towards the end, for spinners and logs: never part of the result. */
-  progress(text: string): void;
+  progress(text: string, of?: Fraction): void;
   /** One object of a stream (`watch`, long probes): a line under `--json`. */
   emit(item: JsonObject): void;
   /** Ends when the user interrupts or the time is over. */

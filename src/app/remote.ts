@@ -1,14 +1,14 @@
 import { unlinkSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { AppError, toAppError } from './error.ts';
-import type { Json, JsonObject } from './operation.ts';
+import type { Fraction, Json, JsonObject } from './operation.ts';
 import { errorOfRpc, isObject, readFrames, sendFrame } from './rpc.ts';
 
 /** How long an interrupted call may still tell what became of it. */
 const GRACE_MS = 5_000;
 
 export interface CallHooks {
-  progress(text: string): void;
+  progress(text: string, of?: Fraction): void;
   emit(item: JsonObject): void;
   readonly signal: AbortSignal;
 }
@@ -102,7 +102,7 @@ class Connection implements Daemon {
     const params = frame['params'];
     if (typeof frame['method'] === 'string' && isObject(params)) {
       const hooks = this.#waiting.get(Number(params['id']))?.hooks;
-      if (frame['method'] === 'progress') hooks?.progress(`${params['text']}`);
+      if (frame['method'] === 'progress') hooks?.progress(`${params['text']}`, fractionOf(params));
       else if (frame['method'] === 'emit' && isObject(params['item'])) hooks?.emit(params['item']);
       return;
     }
@@ -121,4 +121,9 @@ class Connection implements Daemon {
     for (const { reject } of this.#waiting.values()) reject(error);
     this.#waiting.clear();
   }
+}
+
+function fractionOf(params: JsonObject): Fraction | undefined {
+  const { done, total } = params;
+  return typeof done === 'number' && typeof total === 'number' ? { done, total } : undefined;
 }

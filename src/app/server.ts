@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import type { Network } from '../bitcoin/network.ts';
 import { findOperation, wrongParams } from './api/index.ts';
 import { AppError, toAppError } from './error.ts';
-import type { Json, JsonObject } from './operation.ts';
+import type { Fraction, Json, JsonObject } from './operation.ts';
 import {
   asRequest,
   JSON_RPC_INVALID_REQUEST,
@@ -146,13 +146,13 @@ class ClientSession {
     const wrong = wrongParams(operation, params);
     if (wrong !== null) throw new AppError({ code: 'USAGE', message: wrong });
     const { runtime, network, datadir } = this.#options;
-    const progress = new LateProgress((text) => sendFrame(this.#socket, { method: 'progress', params: { id, text } }));
+    const progress = new LateProgress((text, of) => sendFrame(this.#socket, { method: 'progress', params: { id, text, ...of } }));
     const context = {
       runtime,
       network,
       datadir,
       signal: abort.signal,
-      progress: (text: string) => progress.step(text),
+      progress: (text: string, of?: Fraction) => progress.step(text, of),
       emit: (item: JsonObject) => sendFrame(this.#socket, { method: 'emit', params: { id, item } }),
     };
     try {
@@ -168,21 +168,21 @@ const PROGRESS_AFTER_MS = 100;
 
 /** Tells nothing in the first moment, then the newest text, then each. */
 class LateProgress {
-  readonly #tell: (text: string) => void;
+  readonly #tell: (text: string, of?: Fraction) => void;
   #timer: NodeJS.Timeout | null;
-  #held: string | null = null;
+  #held: readonly [text: string, of?: Fraction] | null = null;
 
-  constructor(tell: (text: string) => void) {
+  constructor(tell: (text: string, of?: Fraction) => void) {
     this.#tell = tell;
     this.#timer = setTimeout(() => {
       this.#timer = null;
-      if (this.#held !== null) tell(this.#held);
+      if (this.#held !== null) tell(...this.#held);
     }, PROGRESS_AFTER_MS);
   }
 
-  step(text: string): void {
-    if (this.#timer === null) this.#tell(text);
-    else this.#held = text;
+  step(text: string, of?: Fraction): void {
+    if (this.#timer === null) this.#tell(text, of);
+    else this.#held = of === undefined ? [text] : [text, of];
   }
 
   end(): void {

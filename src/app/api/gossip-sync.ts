@@ -2,7 +2,7 @@ import { toHex } from '../../base/bytes.ts';
 import { defineOperation, usage } from '../define.ts';
 import { AppError } from '../error.ts';
 import { peerOf } from '../forms/parse.ts';
-import { since, syncSchema } from '../graph/gossip.ts';
+import { since, syncSchema, syncText } from '../graph/gossip.ts';
 import { count, flag, list, object, text } from '../schema.ts';
 
 const PROGRESS_MS = 500;
@@ -33,8 +33,8 @@ export const gossipSync = defineOperation({
         hint: 'name one: `lnkit gossip sync NODE_ID@HOST:PORT`',
       });
     const told = setInterval(() => {
-      const { channels, updates, waiting } = gossip.status();
-      progress(`${channels} channels, ${updates} updates, ${waiting} messages wait for their signatures`);
+      const status = gossip.status();
+      progress(syncText(status), status.sync ?? undefined);
     }, PROGRESS_MS);
     const complete = await Promise.race([gossip.sync(1000 * (params.seconds ?? DEFAULT_SECONDS)), aborted(signal)]).finally(() =>
       clearInterval(told),

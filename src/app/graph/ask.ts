@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
 import type { OperationName, ParamsOf, ResultOf } from '../api/index.ts';
 import { networkDir, type Settings, socketPath } from '../config.ts';
-import type { JsonObject } from '../operation.ts';
+import type { Fraction, JsonObject } from '../operation.ts';
 import type { GraphSource } from './source.ts';
 
 export interface Asking {
   readonly settings: Settings;
   readonly signal: AbortSignal;
-  readonly progress: { step(text: string): void };
+  readonly progress: { step(text: string, of?: Fraction): void };
 }
 
 /** Asks the daemon where one runs, whose graph is the newest; else reads the stored graph, without starting a node. */
@@ -24,7 +24,7 @@ export async function askGraph<N extends OperationName>(
     const daemon = await findDaemon(path);
     if (daemon !== null) {
       try {
-        const hooks = { signal, progress: (text: string) => progress.step(text), emit() {} };
+        const hooks = { signal, progress: (text: string, of?: Fraction) => progress.step(text, of), emit() {} };
         return (await daemon.call(name, params as JsonObject, hooks)) as ResultOf<N>;
       } finally {
         daemon.close();

@@ -11,6 +11,7 @@ import { type GossipService, type GossipStatus, openGossip } from '../../io/goss
 import { lockDirectory } from '../../store/store.ts';
 import { networkDir, type Settings } from '../config.ts';
 import { AppError } from '../error.ts';
+import type { Fraction } from '../operation.ts';
 import { choice, count, flag, object, record, type TypeOf, text } from '../schema.ts';
 import { statsOf } from './show.ts';
 import type { GraphSource } from './source.ts';
@@ -74,19 +75,36 @@ export function since(before: GossipStatus, after: GossipStatus) {
 
 const PROGRESS_MS = 200;
 
+const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1);
+const grouped = (count: number): string => count.toLocaleString('en');
+
+/** What a person watches while gossip is taken in. */
+export const countsText = (now: { readonly channels: number; readonly updates: number; readonly waiting: number }): string =>
+  `${grouped(now.channels)} channels, ${grouped(now.updates)} updates, ${grouped(now.waiting)} messages wait for their signatures`;
+
+/** The same of a sync, of whose channels the peer has told how many there are, or not yet. */
+export const syncText = (now: GossipStatus): string =>
+  now.sync === null ? countsText(now) : `${grouped(now.sync.done)} of ${grouped(now.sync.total)} channels asked for: ${countsText(now)}`;
+
 /** Takes in a file. Throws NOT_FOUND or MALFORMED. */
 export async function importInto(
   service: GossipService,
-  part: { readonly file: string; readonly assumeValid: boolean; progress(text: string): void },
+  part: { readonly file: string; readonly assumeValid: boolean; progress(text: string, of?: Fraction): void },
 ): Promise<ImportJson> {
   if (!existsSync(part.file)) throw new AppError({ code: 'NOT_FOUND', message: `there is no ${part.file}` });
   const started = performance.now();
   const before = service.status();
+  let read: Fraction = { done: 0, total: 0 };
   const told = setInterval(() => {
     const { channels, updates, waiting } = service.status();
-    part.progress(`${channels} channels, ${updates} updates, ${waiting} messages wait for their signatures`);
+    const text = `${megabytes(read.done)} of ${megabytes(read.total)} MB: ${countsText({ channels, updates, waiting })}`;
+    part.progress(text, read);
   }, PROGRESS_MS);
-  const imported = await service.importGossip(part.file).finally(() => clearInterval(told));
+  const imported = await service
+    .importGossip(part.file, (fraction) => {
+      read = fraction;
+    })
+    .finally(() => clearInterval(told));
   if (!imported.ok) throw new AppError({ code: 'MALFORMED', message: imported.failure.message, hint: imported.failure.hint });
   const { format, messages } = imported.value;
   const duration_ms = Math.round(performance.now() - started);
@@ -96,7 +114,7 @@ export async function importInto(
 /** Takes in a file where no daemon runs and no wallet need be: the graph is opened by itself. Throws STORE_LOCKED where another lnkit has it. */
 export async function importStored(
   settings: Settings,
-  part: { readonly file: string; readonly assumeValid: boolean; progress(text: string): void },
+  part: { readonly file: string; readonly assumeValid: boolean; progress(text: string, of?: Fraction): void },
 ): Promise<ImportJson> {
   const { network } = settings;
   const directory = networkDir(settings);

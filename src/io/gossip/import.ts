@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { type Bytes, equal } from '../../base/bytes.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
@@ -13,6 +13,9 @@ export interface Imported {
   readonly format: GossipFormat;
   readonly messages: number;
 }
+
+/** Told now and then: bytes that were read. */
+export type Tell = (read: { readonly done: number; readonly total: number }) => void;
 
 export interface ImportFailure {
   readonly code: 'INPUT';
@@ -45,7 +48,12 @@ const STORE_CHANNEL_AMOUNT = 4101;
  * Takes in a file: Core Lightning's `gossip_store`, LDK's Rapid Gossip Sync snapshot (also gzipped), or messages each behind a u16 of their
  * length. Signatures are checked like those of a peer, except in a Rapid Gossip Sync snapshot, which has none.
  */
-export async function importFile(path: string, intake: Intake, chainHash: Bytes): Promise<Result<Imported, ImportFailure>> {
+export async function importFile(
+  path: string,
+  intake: Intake,
+  chainHash: Bytes,
+  tell: Tell = () => {},
+): Promise<Result<Imported, ImportFailure>> {
   let file: number;
   try {
     file = openSync(path, 'r');
@@ -56,7 +64,7 @@ export async function importFile(path: string, intake: Intake, chainHash: Bytes)
     const head = new Uint8Array(4);
     readSync(file, head, 0, 4, 0);
     if (isRapid(head) || (head[0] === 0x1f && head[1] === 0x8b)) return await importRapid(path, intake, chainHash);
-    const reader = new FileReader(file);
+    const reader = new FileReader(file, tell);
     // Length-prefixed gossip begins with the length of a channel_announcement, 430 bytes or more: never with a version byte of 31 or less.
     const isStore = (head[0] as number) >> 5 === STORE_MAJOR && (head[0] as number) >= 9;
     return isStore ? await importStore(path, reader, intake) : await importMessages(path, reader, intake);
@@ -76,7 +84,7 @@ async function importMessages(path: string, reader: FileReader, intake: Intake):
     if (messages === 0 && readGossip(bytes) === null) return refuse(path, 'not a file of gossip');
     messages++;
     intake.submit(bytes, { kind: 'file' });
-    await pause(messages, intake);
+    await pause(messages, intake, reader);
   }
 }
 
@@ -109,7 +117,7 @@ async function importStore(path: string, reader: FileReader, intake: Intake): Pr
     announcement = null;
     if (type === CHANNEL_ANNOUNCEMENT) announcement = bytes;
     else if (type < 300) submit(bytes);
-    await pause(messages, intake);
+    await pause(messages, intake, reader);
   }
 }
 
@@ -131,7 +139,8 @@ async function importRapid(path: string, intake: Intake, chainHash: Bytes): Prom
 }
 
 /** Lets others run between slices, and waits while enough is under way. */
-async function pause(messages: number, intake: Intake): Promise<void> {
+async function pause(messages: number, intake: Intake, reader: FileReader): Promise<void> {
+  if (messages % SLICE === 0) reader.tell();
   if (intake.waiting >= ENOUGH) await intake.room(ENOUGH / 2);
   else if (messages % SLICE === 0) await new Promise((resolve) => setImmediate(resolve));
 }
@@ -139,13 +148,22 @@ async function pause(messages: number, intake: Intake): Promise<void> {
 /** Reads a file in chunks; what it gives out are views that stay valid, because every chunk is its own memory. */
 class FileReader {
   readonly #file: number;
+  readonly #tell: Tell;
+  readonly #size: number;
   #chunk: Uint8Array = new Uint8Array(0);
   #at = 0;
   #read = 0;
   #isAtEnd = false;
 
-  constructor(file: number) {
+  constructor(file: number, tell: Tell) {
     this.#file = file;
+    this.#tell = tell;
+    this.#size = fstatSync(file).size;
+  }
+
+  /** Says how much was given out. */
+  tell(): void {
+    this.#tell({ done: Math.min(this.#size, this.#read - this.#chunk.length + this.#at), total: this.#size });
   }
 
   /** The next `length` bytes, or null where the file ends before. */

@@ -22,7 +22,7 @@ import { Answers } from './answers.ts';
 import { applyBlock, type BlockChange } from './blocks.ts';
 import { GraphDatabase } from './database.ts';
 import { fundingCheck } from './funding.ts';
-import { type Imported, type ImportFailure, importFile } from './import.ts';
+import { type Imported, type ImportFailure, importFile, type Tell } from './import.ts';
 import { type Accepted, Intake, type Origin, type Refusal } from './intake.ts';
 import { GossipPeer } from './peer.ts';
 import { Pruner } from './prune.ts';
@@ -52,8 +52,8 @@ export interface GossipService {
   readonly waiting: number;
   /** Learns what the connected peers know, at once. Resolves with true when a peer was asked to the end, false at the time limit. */
   sync(timeoutMs: number): Promise<boolean>;
-  /** Takes in a file of gossip: Core Lightning's gossip_store, LDK's Rapid Gossip Sync, or length-prefixed messages. */
-  importGossip(path: string): Promise<Result<Imported, ImportFailure>>;
+  /** Takes in a file of gossip, and tells now and then how much of it: Core Lightning's gossip_store, LDK's Rapid Gossip Sync, or length-prefixed messages. */
+  importGossip(path: string, tell?: Tell): Promise<Result<Imported, ImportFailure>>;
   /** Learns what a path of ours could carry: from a part's success or failure, or a probe. */
   learn(hops: readonly TriedHop[], outcome: Outcome): void;
   /** What was learned, as it now stands. */
@@ -94,7 +94,7 @@ export interface GossipOptions {
   backlog?(link: number): number;
   /** Seconds between two batches of relayed gossip; 60, and 1 on regtest. */
   readonly relaySeconds?: number;
-  /** New channels that a peer may tell of by itself in ten minutes; 20,000 unless said otherwise. */
+  /** New channels that a peer may tell of by itself in ten minutes; 100,000 unless said otherwise. */
   readonly maxUnasked?: number;
   /** The cost model of routes. */
   readonly costs?: CostModel;
@@ -284,9 +284,9 @@ class Service implements GossipService {
     return asked;
   }
 
-  async importGossip(path: string): Promise<Result<Imported, ImportFailure>> {
+  async importGossip(path: string, tell?: Tell): Promise<Result<Imported, ImportFailure>> {
     const { intake, database } = this.#load();
-    const imported = await importFile(path, intake, this.#chainHash);
+    const imported = await importFile(path, intake, this.#chainHash, tell);
     database.flush();
     return imported;
   }
