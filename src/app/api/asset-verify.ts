@@ -4,6 +4,7 @@ import { equal } from '../../base/bytes.ts';
 import { fileOf } from '../../node/asset/files.ts';
 import { isHeld } from '../../node/asset/select.ts';
 import { checkFile } from '../asset/check.ts';
+import { portsOf, reproveHistories } from '../asset/reprove.ts';
 import { defineOperation } from '../define.ts';
 import { assetOf, holdingJson, holdingSchema } from '../forms/asset.ts';
 import { chainError } from '../node/chain-driver.ts';
@@ -18,6 +19,7 @@ export const assetVerify = defineOperation({
     assets: list(object({ holding: holdingSchema, valid: flag(), problem: nullable(text()) })),
   }),
   async run({ runtime, progress }, { asset }) {
+    await reproveHistories(portsOf(runtime));
     const { assets } = runtime.state;
     const id = asset === undefined ? null : assetOf(assets, asset).id;
     const chain = must(runtime.chain ?? undefined, 'the operation needs the chain');

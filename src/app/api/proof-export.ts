@@ -3,6 +3,7 @@ import { formatOutPoint, formatTxId } from '../../bitcoin/tx.ts';
 import { fileOf } from '../../node/asset/files.ts';
 import { holdingState } from '../../node/asset/select.ts';
 import type { AssetState, Holding } from '../../node/asset/types.ts';
+import { portsOf, reproveHistories } from '../asset/reprove.ts';
 import { defineOperation, notFound, refusal, usage } from '../define.ts';
 import { assetOf, holdingJson, holdingSchema } from '../forms/asset.ts';
 import { count, hex, object, text } from '../schema.ts';
@@ -16,6 +17,7 @@ export const proofExport = defineOperation({
   ),
   result: object({ holding: holdingSchema, proof: hex(), bytes: count() }),
   async run({ runtime }, { asset, outpoint, script_key: scriptKey }) {
+    await reproveHistories(portsOf(runtime));
     const { assets } = runtime.state;
     const found = candidates(assets, asset)
       .filter(({ facts }) => outpoint === undefined || isAt(facts, outpoint))

@@ -20,6 +20,7 @@ import type { TryFailure } from '../../node/asset/custody.ts';
 import { transitionsOf } from '../../node/asset/files.ts';
 import type { Anchor, AnchorBlock, AssetState, Delivery, Holding } from '../../node/asset/types.ts';
 import { type CustodyPorts, DONE, type KeepingUniverse, type Tried, withCourier } from './custody-ports.ts';
+import { reproveHistories } from './reprove.ts';
 
 /** What is to be delivered of one output to one address: of version 2 it may be several assets, of which the receiver is told at once. */
 export interface DeliveryJob {
@@ -66,6 +67,8 @@ export const deliveryName = ({ holdings: [holding], address, courier }: Delivery
 /** Brings the proofs to the courier, and of version 2 the word of it to the mailbox; then the node is told. */
 export async function deliver(ports: CustodyPorts, job: DeliveryJob): Promise<Tried> {
   const undelivered = job.holdings.filter(({ key }) => job.deliveries.some((each) => equal(each.key, key)));
+  // What came before may have moved to other blocks since it came to us.
+  await reproveHistories(ports);
   const carried = await withCourier(ports, job.courier, async (courier, address) => {
     for (const holding of undelivered) {
       const leaves = leavesFor(ports, holding);

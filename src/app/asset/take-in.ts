@@ -5,6 +5,7 @@ import { equal } from '../../base/bytes.ts';
 import { formatOutPoint } from '../../bitcoin/tx.ts';
 import type { AssetReply } from '../../node/asset/commands.ts';
 import { type FileParts, takeApart } from '../../node/asset/history.ts';
+import { isOurs } from '../../node/asset/receive.ts';
 import type { Row } from '../../node/batch.ts';
 import type { Store } from '../../store/store.ts';
 import { commanded } from '../define.ts';
@@ -30,7 +31,8 @@ export async function takeIn(
   // A spent output teaches what the asset is, and is nobody's any more.
   const output = await chain.output(snapshot.outPoint);
   if (!output.ok) throw chainError(output.failure);
-  const file = await storeHistory(runtime.store, source, checked.value);
+  const kept = isOurs(runtime.state.assets, runtime.env().walletKeys, snapshot) ? runtime.store : null;
+  const file = await storeHistory(kept, source, checked.value);
   const what = { kind: 'import_file', file, unspent: output.value !== null } as const;
   const reply = await commanded(context, { kind: 'asset', what }, 'asset_import');
   if (reply.holding === null && reply.ours)
@@ -41,17 +43,24 @@ export async function takeIn(
   return { checked: checked.value, reply };
 }
 
-/** Writes the rows of a verified file before the step that names them: a crash in between leaves rows that nobody misses. */
-export async function storeHistory(store: Pick<Store, 'commit'>, source: ByteSource, { hash }: CheckedFile): Promise<FileParts> {
+/**
+ * A verified file in its parts. The rows are written before the step that names them: a crash in between leaves rows that nobody misses.
+ * `store` is null for an asset that is not ours: of that nothing is kept.
+ */
+export async function storeHistory(
+  store: Pick<Store, 'commit'> | null,
+  source: ByteSource,
+  { hash }: Pick<CheckedFile, 'hash'>,
+): Promise<FileParts> {
   const taken = takeApart(source);
   let rows: Row[] = [];
   for (;;) {
     const { value, done } = taken.next();
     if (done !== true) {
-      rows.push(value);
+      if (store !== null) rows.push(value);
       if (rows.length < ROWS) continue;
     }
-    await store.commit({ rows, history: [] });
+    await store?.commit({ rows, history: [] });
     rows = [];
     if (done !== true) continue;
     // The file was read twice: what was verified is what is taken in.

@@ -6,6 +6,7 @@ import { type CustodyAction, custodyCommand } from './custody.ts';
 import type { FileParts } from './history.ts';
 import { withoutExpired } from './lease.ts';
 import { type MintAction, type MintReply, mintCommand } from './mint-commands.ts';
+import { type RebaseAction, rebase } from './rebase.ts';
 import { type AddressRequest, importFile, newAddress } from './receive.ts';
 import { type RestoreAction, restore } from './restore.ts';
 import { type AnchorCost, takeIn } from './take-in.ts';
@@ -30,6 +31,7 @@ export type AssetAction =
       readonly dryRun: boolean;
     }
   | RestoreAction
+  | RebaseAction
   | CustodyAction
   | TransferAction;
 
@@ -85,6 +87,9 @@ export function assetCommand(draft: Draft, id: CommandId, action: AssetAction): 
       reply(draft, id, { kind: 'asset_import', holding, ours });
       return;
     }
+    case 'rebase':
+      rebase(draft, id, action);
+      return;
     case 'restore':
       restore(draft, id, action);
       return;

@@ -4,6 +4,7 @@ import { assetId, type Genesis } from '../../asset/genesis.ts';
 import { sameGroup } from '../../asset/group-key.ts';
 import { bip86ScriptKey, type ScriptKey, uniqueScriptKey } from '../../asset/keys.ts';
 import { decodeProof, outPointOf, type Proof } from '../../asset/proof/proof.ts';
+import type { AssetSnapshot } from '../../asset/proof/verify.ts';
 import { type Bytes, equal, toHex } from '../../base/bytes.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
 import { height, type UnixTime } from '../../base/units.ts';
@@ -107,7 +108,7 @@ export function importFile(
   if (!first.ok || !last.ok) return fail({ code: 'MALFORMED', message: 'not a proof file' });
   const learned = learn(state, first.value);
   const proof = last.value;
-  const owned = ownKeys(state, env.walletKeys, proof);
+  const owned = ownKeys(state, env.walletKeys, { asset: proof.asset, internalKey: proof.inclusionProof.internalKey });
   if (owned === null) return ok({ state: learned, holding: null, ours: false });
   const fresh = holdingOf({ ...proof, additionalInputs: [] });
   const there = learned.holdings.get(fresh.key);
@@ -180,10 +181,18 @@ function learn(state: AssetState, minting: Proof): AssetState {
   return known === state.known && groups === state.groups ? state : { ...state, known, groups };
 }
 
+/** Whether we can spend the asset of a proof. */
+export const isOurs = (state: AssetState, keys: WalletKeys, proved: Pick<AssetSnapshot, 'asset' | 'internalKey'>): boolean =>
+  ownKeys(state, keys, proved) !== null;
+
 type OwnKeys = Pick<Holding, 'scriptKeyIndex' | 'scriptKeyTweak' | 'internalKeyIndex'>;
 
 /** The keys of ours under which the asset of a proof stands; null where it is another's. */
-function ownKeys(state: AssetState, keys: WalletKeys, { asset, inclusionProof }: Proof): OwnKeys | null {
+function ownKeys(
+  state: AssetState,
+  keys: WalletKeys,
+  { asset, internalKey }: Pick<AssetSnapshot, 'asset' | 'internalKey'>,
+): OwnKeys | null {
   const wanted = xOnly(asset.scriptKey);
   const addresses = [...state.addresses.values()];
   const id = assetId(asset.genesis);
@@ -203,7 +212,7 @@ function ownKeys(state: AssetState, keys: WalletKeys, { asset, inclusionProof }:
   const internalKeyIndex = findKey(
     state,
     addresses.map((each) => each.internalKeyIndex),
-    (index) => equal(xOnly(keys.assetKey(index).publicKey), xOnly(inclusionProof.internalKey)),
+    (index) => equal(xOnly(keys.assetKey(index).publicKey), xOnly(internalKey)),
   );
   if (internalKeyIndex === null) return null;
   return { scriptKeyIndex, scriptKeyTweak: unique === undefined ? null : derived(scriptKeyIndex).tweak, internalKeyIndex };

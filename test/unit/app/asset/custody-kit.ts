@@ -170,6 +170,7 @@ export function chainOf(chain: AssetChain): ChainSource {
     return index < 0 ? null : at(height(index + 1));
   };
   const part: Partial<ChainSource> = {
+    tip: async () => ok({ height: height(chain.blocks.length), hash: chain.tip }),
     blockHash: async (place) => ok(at(place)?.hash ?? null),
     header: async (hash) => ok(byHash(hash)?.header ?? null),
     block: async (hash) => ok(byHash(hash)),
