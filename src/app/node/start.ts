@@ -11,6 +11,7 @@ import { decodeWith } from '../../codec/codec.ts';
 import { checkChain, openChain, parseChainUrl } from '../../io/chain/open.ts';
 import type { ChainSource } from '../../io/chain/source.ts';
 import { type GossipService, openGossip } from '../../io/gossip/service.ts';
+import type { LocalUniverse } from '../../io/universe/local.ts';
 import { numberCodec } from '../../node/codec.ts';
 import { DEFAULT_POLICY } from '../../node/own-gossip.ts';
 import { loadState } from '../../node/persist.ts';
@@ -23,6 +24,7 @@ import { AppError } from '../error.ts';
 import type { Operation } from '../operation.ts';
 import type { NodeRuntime } from '../runtime.ts';
 import { readSeed } from '../seed.ts';
+import type { OwnUniverse } from '../universe/own.ts';
 import { ChainDriver, chainError, FALLBACK_FEERATES, firstCursor } from './chain-driver.ts';
 import { Links } from './links.ts';
 import { Loop } from './loop.ts';
@@ -71,6 +73,7 @@ export class Node implements NodeRuntime {
   readonly chain: ChainSource | null;
   readonly custodian: Custodian | null;
   readonly #options: StartOptions;
+  #universe: OwnUniverse | null = null;
   readonly #loop: Loop;
   readonly #links: Links;
   readonly #chain: ChainDriver | null;
@@ -146,7 +149,10 @@ export class Node implements NodeRuntime {
     const log = options.log ?? (() => {});
     this.chain = source;
     const watch = (look: (state: NodeState) => void): (() => void) => this.#loop.watch(look);
-    this.custodian = source === null ? null : new Custodian(custodyPorts({ node: this, watch, chain: source, log }));
+    this.custodian =
+      source === null
+        ? null
+        : new Custodian(custodyPorts({ node: this, watch, chain: source, universe: () => this.#ownUniverse(source), log }));
     this.#chain =
       source === null
         ? null
@@ -276,6 +282,14 @@ export class Node implements NodeRuntime {
     await this.#untilPeersCame();
   }
 
+  /** Opened when there is something to keep in it: most commands have nothing. */
+  async #ownUniverse(chain: ChainSource): Promise<LocalUniverse> {
+    const { openOwnUniverse } = await import('../universe/own.ts');
+    const isKnownGroup = (key: Uint8Array): boolean => this.state.assets.groups.has(key);
+    this.#universe ??= openOwnUniverse({ ...this.#options, chain, isKnownGroup });
+    return this.#universe.universe;
+  }
+
   get assumesValid(): boolean {
     return this.#options.assumeValid === true;
   }
@@ -337,6 +351,7 @@ export class Node implements NodeRuntime {
   async #end(): Promise<void> {
     if (this.#ticker !== null) clearInterval(this.#ticker);
     await this.custodian?.stop();
+    this.#universe?.close();
     await this.#links.closeAll();
     await this.#loop.stop();
     await this.#chain?.stop();

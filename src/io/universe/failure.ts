@@ -50,7 +50,7 @@ function codeOf(status: number, message: string): UniverseFailure['code'] {
   }
 }
 
-const MISSING = /no universe proof found|no universe root found/i;
+const MISSING = /no universe proof found|no universe root found|no multiverse root found/i;
 
 /** Null where the universe says that it has nothing there. */
 export function orNull<T>(answer: Result<T, GrpcFailure>, place: string): Result<T | null, UniverseFailure> {

@@ -67,9 +67,9 @@ export function openRemoteUniverse(address: Address, options: { readonly timeout
     },
     async multiverseRoot(proofType, of = []) {
       const request = { proof_type: rpcProofType(proofType), specific_ids: of.map(rpcId) };
-      const answer = await ask<{ readonly multiverse_root: RpcNode | null }>('MultiverseRoot', request);
+      const answer = orNull(await channel.call<{ readonly multiverse_root: RpcNode | null }>('MultiverseRoot', request), place);
       if (!answer.ok) return answer;
-      const { multiverse_root: found } = answer.value;
+      const found = answer.value?.multiverse_root ?? null;
       if (found === null) return ok(null);
       const root = readNode(found);
       return root === null ? protocol('a root that is none') : ok(root);
