@@ -1,6 +1,6 @@
 // Groups of every kind between lnkit and tapd: begun here, continued there, and verified by the other; metadata, decimals, burns and supply besides.
 import { Buffer } from 'node:buffer';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { base64 } from '@scure/base';
 import { expect, test } from 'vitest';
 import { fromHex, toHex, utf8 } from '../../src/base/bytes.ts';
@@ -197,6 +197,71 @@ test('lnkit verifies groups of tapd of every kind, and mints into one whose key 
   await finalize(lnkit);
   expect(await groupOf('our tranche')).toBe(theirs);
   await accepted('our tranche');
+});
+
+interface Committed {
+  readonly chain_data: { readonly block_height: number; readonly commit_outpoint: string };
+  readonly total_outstanding_supply: string;
+}
+test('lnkit verifies the supply that an issuer with tapd commits to: minted, burnt, ignored', async () => {
+  const { lab: network, lnkit, tapd } = lab();
+  await tapd.cli(
+    'assets',
+    'mint',
+    '--type',
+    'normal',
+    '--name',
+    'supplied',
+    '--supply',
+    '1000',
+    '--new_grouped_asset',
+    '--enable_supply_commitments',
+  );
+  await tapd.cli('assets', 'mint', 'finalize');
+  const { asset, path } = await confirmedByTapd('supplied');
+  await lnkit.ok('proof', 'import', path);
+  const { asset_id: id } = asset.asset_genesis;
+  const key = asset.asset_group?.tweaked_group_key as string;
+  const mined = async (): Promise<void> => {
+    await eventually('a transaction in the mempool', async () => (await network.bitcoind.mempool())[0]);
+    await network.mine(1);
+  };
+  const committed = async (name: string, ...which: readonly string[]): Promise<string> => {
+    const supply = (...args: readonly string[]) => tapd.cli<Committed>('universe', 'supplycommit', ...args);
+    await supply('update', '--group_key', key);
+    await mined();
+    const answer = await eventually('the commitment', async () => {
+      const each = await supply('fetch', '--group_key', key, ...which).catch(() => undefined);
+      return (each?.chain_data.block_height ?? 0) > 0 ? each : undefined;
+    });
+    const file = newFile(network, name);
+    writeFileSync(file, JSON.stringify(answer));
+    return file;
+  };
+  await tapd.cli('assets', 'burn', '--asset_id', id, '--amount', '4', '--override_confirmation_destroy_assets');
+  await mined();
+  const left = await eventually('the rest after the burn', async () =>
+    (
+      await tapd.cli<{ assets: readonly (TapdAsset & { amount: string; chain_anchor: { anchor_outpoint: string } })[] }>('assets', 'list')
+    ).assets.find(({ asset_genesis, amount }) => asset_genesis.asset_id === id && amount === '996'),
+  );
+  // The burn is confirmed before it is among what the next commitment takes in; only the log tells when.
+  await eventually('tapd to have the burn ready', async () => readFileSync(tapd.logFile, 'utf8').includes('Sent supply commit burn event'));
+  const first = await committed('first', '--first');
+  const sums = { minted: '1000', burnt: '4', ignored: '0', outstanding: '996' };
+  expect(await lnkit.ok('asset', 'supply', first)).toMatchObject({ valid: true, group_key: key, ...sums });
+
+  const place = ['--asset_anchor_point', left.chain_anchor.anchor_outpoint, '--asset_id', id, '--script_key', left.script_key];
+  await tapd.cli('universe', 'supplycommit', 'ignore', ...place, '--amount', '996');
+  const { commitments } = await lnkit.ok<{ commitments: readonly { outpoint: string }[] }>('asset', 'supply', first);
+  const second = await committed('second', '--spent_outpoint', commitments[0]?.outpoint as string);
+  const both = await lnkit.ok('asset', 'supply', first, second);
+  expect(both).toMatchObject({
+    outstanding: '0',
+    ignored: '996',
+    ignored_outputs: [{ outpoint: left.chain_anchor.anchor_outpoint, amount: '996' }],
+  });
+  expect((await lnkit.run('asset', 'supply', second)).exitCode).toBe(2);
 });
 
 test('what tapd burns lnkit sees burnt', async () => {

@@ -11,7 +11,7 @@ export default operationCommand({
     witness: flag.texts('a witness as ASSET_ID:ITEM,ITEM,... in hexadecimal; may be repeated', { helpValue: 'WITNESS' }),
   },
   async params({ flags }) {
-    const { psbtText } = await import('../../../src/app/asset/psbt-file.ts');
+    const { psbtText } = await import('../../../src/app/asset/text-file.ts');
     return { psbts: flags.psbt.map(psbtText), witnesses: flags.witness };
   },
   view: batchDetailView,

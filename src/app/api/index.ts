@@ -47,6 +47,7 @@ const OPERATIONS = {
   'asset.mint.seal': () => import('./asset-mint-seal.ts').then((file) => file.assetMintSeal),
   'asset.mint.finalize': () => import('./asset-mint-finalize.ts').then((file) => file.assetMintFinalize),
   'asset.mint.cancel': () => import('./asset-mint-cancel.ts').then((file) => file.assetMintCancel),
+  'asset.supply': () => import('./asset-supply.ts').then((file) => file.assetSupply),
   'asset.list': () => import('./asset-list.ts').then((file) => file.assetList),
   'asset.balance': () => import('./asset-balance.ts').then((file) => file.assetBalance),
   'asset.groups': () => import('./asset-groups.ts').then((file) => file.assetGroups),

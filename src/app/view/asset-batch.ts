@@ -54,3 +54,27 @@ export function batchDetailView({ batch, unsealed, cost }: ResultOf<'asset.mint.
 }
 
 const feeOf = ({ fee_sat: fee }: Batch): string | null => (fee === null ? null : showSat(fee));
+
+export function supplyView(result: ResultOf<'asset.supply'>, style: Style): string {
+  const { commitments, ignored_outputs: ignored } = result;
+  const rows = commitments.map((each) => [
+    `${each.height}`,
+    each.minted,
+    each.burnt,
+    each.ignored,
+    each.outstanding,
+    shorten(each.outpoint),
+  ]);
+  const shown = table(['block>', 'minted>', 'burnt>', 'ignored>', 'outstanding>', 'commitment'], rows, style);
+  const head = facts(
+    [
+      ['supply', style.good('verified')],
+      ['group', result.group_key],
+      ['outstanding', result.outstanding],
+    ],
+    style,
+  );
+  if (ignored.length === 0) return `${head}\n${shown}`;
+  const list = ignored.map(({ outpoint, amount }) => `  ${amount} units at ${outpoint}`).join('\n');
+  return `${head}\n${shown}\n${style.warn('ignored by the issuer:')}\n${list}`;
+}

@@ -17,3 +17,16 @@ export function psbtText(given: string): string {
     throw usage(`${given} cannot be read: ${(error as Error).message}`);
   }
 }
+
+/** A commitment with a thousand leaves takes a few megabytes. */
+const MAX_TEXT = 64 << 20;
+
+/** A text file. Throws USAGE. */
+export function readText(path: string): string {
+  try {
+    if (statSync(path).size <= MAX_TEXT) return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw usage(`${path} cannot be read: ${(error as Error).message}`);
+  }
+  throw usage(`${path} has more than the ${MAX_TEXT} bytes that are read`);
+}
