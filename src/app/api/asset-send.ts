@@ -35,7 +35,10 @@ export const assetSend = defineOperation({
     const { assets } = context.runtime.state;
     const recipients = addresses.map((each) => recipientOf(each, { network: context.network, courier, amount }));
     if (direct !== undefined && recipients.length > 0) throw usage('a transfer goes to addresses or to keys, not to both');
-    const request = direct === undefined ? sendRequest(assets, recipients) : ok(directRequest(assets, direct));
+    const request =
+      direct === undefined
+        ? sendRequest(assets, recipients)
+        : ok(directRequest(direct, { state: assets, keys: context.runtime.env().walletKeys }));
     if (!request.ok) throw refusal(request.failure);
     const action = { kind: 'transfer', request: { ...request.value, note: note ?? null }, feerate: feerateOf(rate), dryRun } as const;
     const reply = await commanded(context, { kind: 'asset', what: action }, 'asset_anchor');

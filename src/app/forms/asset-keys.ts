@@ -1,12 +1,15 @@
 import { TAP_VERSION } from '../../asset/commitment/tap-commitment.ts';
 import { evenKey } from '../../asset/keys.ts';
-import { type Bytes, equal, tryHex } from '../../base/bytes.ts';
+import { type Bytes, equal, toHex, tryHex } from '../../base/bytes.ts';
 import type { OutPoint } from '../../base/ids.ts';
+import { xOnly } from '../../bitcoin/taproot.ts';
 import { parseTxId } from '../../bitcoin/tx.ts';
 import { secp } from '../../crypto/ec.ts';
+import { ownKeyIndexes } from '../../node/asset/own-keys.ts';
 import { isHeld } from '../../node/asset/select.ts';
-import type { TransferRequest } from '../../node/asset/transfer.ts';
+import type { SendPayout, TransferRequest } from '../../node/asset/transfer.ts';
 import type { AssetState } from '../../node/asset/types.ts';
+import type { WalletKeys } from '../../node/wallet/types.ts';
 import { usage } from '../define.ts';
 import { count, hex, object, type TypeOf, text } from '../schema.ts';
 import { assetOf, units, unitsOf } from './asset.ts';
@@ -18,28 +21,48 @@ export const directSchema = object(
 );
 
 /** A transfer to keys: nothing is left behind where all of it goes. Throws USAGE or NOT_FOUND. */
-export function directRequest(state: AssetState, given: TypeOf<typeof directSchema>): Omit<TransferRequest, 'feerate'> {
+export function directRequest(given: TypeOf<typeof directSchema>, part: Owner): Omit<TransferRequest, 'feerate'> {
+  return { kind: 'send', payouts: [directPayout(given, part)], commitmentVersion: TAP_VERSION.V2 };
+}
+
+interface Owner {
+  readonly state: AssetState;
+  readonly keys: WalletKeys;
+}
+
+export function directPayout(given: TypeOf<typeof directSchema>, { state, keys }: Owner): SendPayout {
   const { id } = assetOf(state, given.asset);
   const amount = unitsOf(given.amount);
   if (amount === 0n) throw usage('there is nothing to send');
   const held = [...state.holdings.values()].find((holding) => equal(holding.facts.assetId, id) && isHeld(state, holding));
   const assetVersion = given.asset_version ?? held?.proof.asset.version ?? 0;
   if (assetVersion > 1) throw usage(`there is no asset version ${assetVersion}`);
-  const payout = {
+  const scriptKey = evenKey(pointOf(given.script_key).subarray(1));
+  const internalKey = pointOf(given.internal_key);
+  return {
     kind: 'send',
     assetId: id,
     amount,
     assetVersion,
-    scriptKey: evenKey(pointOf(given.script_key).subarray(1)),
+    scriptKey,
     place: 0,
-    internalKey: pointOf(given.internal_key),
+    internalKey,
     sibling: null,
     script: null,
     interactive: true,
     delivery: null,
-    own: null,
-  } as const;
-  return { kind: 'send', payouts: [payout], commitmentVersion: TAP_VERSION.V2 };
+    own: ownerOf({ scriptKey, internalKey }, { state, keys }),
+  };
+}
+
+/** Keys that are ours, both or none. Throws USAGE. */
+function ownerOf({ scriptKey, internalKey }: { scriptKey: Bytes; internalKey: Bytes }, { state, keys }: Owner): SendPayout['own'] {
+  const { script, internal } = ownKeyIndexes(state, keys);
+  const scriptKeyIndex = script.get(toHex(xOnly(scriptKey)));
+  const internalKeyIndex = internal.get(toHex(xOnly(internalKey)));
+  if (scriptKeyIndex === undefined) return null;
+  if (internalKeyIndex === undefined) throw usage('the script key is ours, and the internal key is not: others could spend the output');
+  return { scriptKeyIndex, scriptKeyTweak: null, internalKeyIndex };
 }
 
 /** A public key of 33 bytes, or its x coordinate alone; as 33 bytes. Throws USAGE. */

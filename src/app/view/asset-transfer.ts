@@ -29,3 +29,59 @@ export function leasesView({ leases }: ResultOf<'asset.lease.list'>, style: Styl
   const rows = leases.map((each) => [each.outpoint, each.purpose, shorten(each.id), showTime(each.expires_at)]);
   return table(['output', 'for', 'id', 'until (UTC)'], rows, style);
 }
+
+export function packetView({ psbt, complete, inputs, outputs }: ResultOf<'asset.psbt.show'>, style: Style): string {
+  const rows = inputs.map((each, i) => [
+    `${i}`,
+    each.amount ?? '?',
+    each.name ?? shorten(each.asset_id),
+    each.signed ? style.good('signed') : style.warn('unsigned'),
+    each.sighash ?? '',
+    each.keys.map(({ path }) => path).join(' '),
+  ]);
+  const out = outputs.map((each) => [`${each.output_index}`, each.amount, each.script_key, each.type === 'split_root' ? 'change' : '']);
+  const parts = [
+    table(['input>', 'amount>', 'asset', '', 'to sign', 'key'], rows, style),
+    table(['output>', 'amount>', 'script key', ''], out, style),
+    complete ? style.good('every input is signed: `lnkit asset psbt anchor`') : style.dim('`lnkit asset psbt sign` signs what is ours'),
+    psbt,
+  ];
+  return parts.join('\n');
+}
+
+export function offerView(result: ResultOf<'asset.swap.offer'>, style: Style): string {
+  const shown = facts(
+    [
+      ['offer', result.id],
+      ['sells', `${result.amount} units of ${result.asset_id}`],
+      ['for', showSat(result.price_sat)],
+      ['until (UTC)', showTime(result.expires_at)],
+    ],
+    style,
+  );
+  return result.offer === null ? `${shown}\n${style.warn('dry run: nothing was signed')}` : `${shown}\n${JSON.stringify(result.offer)}`;
+}
+
+export function boughtView(result: ResultOf<'asset.swap.accept'>, style: Style): string {
+  const verdict = result.published ? style.good('sent') : style.warn('dry run: not sent');
+  return facts(
+    [
+      ['transaction', `${result.txid} (${verdict})`],
+      ['buys', `${result.amount} units of ${result.asset_id}`],
+      ['price', showSat(result.price_sat)],
+      ['fee', `${showSat(result.cost.fee_sat)} (${Math.ceil(result.cost.weight / 4)} vB)`],
+    ],
+    style,
+  );
+}
+
+export function offersView({ offers }: ResultOf<'asset.swap.list'>, style: Style): string {
+  if (offers.length === 0) return 'no offers are open';
+  const rows = offers.map((each) => [
+    shorten(each.id),
+    each.asset === null ? '' : `${each.asset.amount} ${each.asset.name ?? shorten(each.asset.asset_id)}`,
+    each.outpoint,
+    each.expired ? style.warn('run out') : showTime(each.expires_at),
+  ]);
+  return table(['offer', 'sells', 'output', 'until (UTC)'], rows, style);
+}

@@ -1,7 +1,6 @@
 import { type Asset, prevIdHash } from '../../asset/asset.ts';
 import { tapscriptPreimageCodec } from '../../asset/commitment/sibling.ts';
 import { TAP_VERSION } from '../../asset/commitment/tap-commitment.ts';
-import { bip86ScriptKey } from '../../asset/keys.ts';
 import { type PacketTransition, packetId, transitionOfPacket } from '../../asset/packet/transition.ts';
 import type { VirtualPacket } from '../../asset/packet/virtual-packet.ts';
 import { type Bytes, equal, toHex } from '../../base/bytes.ts';
@@ -11,11 +10,12 @@ import { xOnly } from '../../bitcoin/taproot.ts';
 import { formatOutPoint } from '../../bitcoin/tx.ts';
 import { encodeWith } from '../../codec/codec.ts';
 import type { NodeEnv, NodeFailure } from '../types.ts';
-import type { Wallet, WalletKeys } from '../wallet/types.ts';
+import type { Wallet } from '../wallet/types.ts';
 import { fundAnchor } from './anchor-tx.ts';
 import { assemble, type OwnKeys, type Placed, type Site, type Transfer } from './assemble.ts';
 import { NO_BASE } from './holding.ts';
 import { leaseOf, released } from './lease.ts';
+import { type OwnKeyIndexes, ownKeyIndexes } from './own-keys.ts';
 import { companions, isHeld } from './select.ts';
 import { inputsOf, reAnchor } from './transfer.ts';
 import type { AssetState, Holding } from './types.ts';
@@ -39,7 +39,7 @@ export function anchorPackets(state: AssetState, wallet: Wallet, env: NodeEnv, p
   const beside = companions(state, active).filter((holding) => isHeld(state, holding));
   let index = state.nextKeyIndex;
   const draw = (): number => index++;
-  const own = ownKeys(state, env.walletKeys);
+  const own = ownKeyIndexes(state, env.walletKeys);
   const sites = sitesOf(read.value, own);
   if (!sites.ok) return sites;
   const all = [...sites.value];
@@ -147,22 +147,6 @@ function placedOf({ transition, holdings }: Read, own: OwnKeyIndexes): readonly 
 function keysOf(own: OwnKeyIndexes, scriptKey: Bytes): OwnKeys | null {
   const scriptKeyIndex = own.script.get(toHex(xOnly(scriptKey)));
   return scriptKeyIndex === undefined ? null : { scriptKeyIndex, scriptKeyTweak: null };
-}
-
-/** Our keys, by their x coordinates as hex: what a packet says of whose they are is not relied on. */
-interface OwnKeyIndexes {
-  readonly internal: ReadonlyMap<string, number>;
-  readonly script: ReadonlyMap<string, number>;
-}
-
-function ownKeys(state: AssetState, keys: WalletKeys): OwnKeyIndexes {
-  const [internal, script] = [new Map<string, number>(), new Map<string, number>()];
-  for (let index = 0; index < state.nextKeyIndex; index++) {
-    const { publicKey } = keys.assetKey(index);
-    internal.set(toHex(xOnly(publicKey)), index);
-    script.set(toHex(xOnly(bip86ScriptKey(publicKey).publicKey)), index);
-  }
-  return { internal, script };
 }
 
 const bad = (message: string) => fail<NodeFailure>({ code: 'MALFORMED', message });

@@ -1,12 +1,13 @@
 import { TAP_VERSION } from '../../asset/commitment/tap-commitment.ts';
 import { bip86ScriptKey } from '../../asset/keys.ts';
-import type { Bytes } from '../../base/bytes.ts';
+import { type Bytes, equal, toHex } from '../../base/bytes.ts';
 import type { OutPoint } from '../../base/ids.ts';
 import { fail, type Result } from '../../base/result.ts';
 import type { FeeratePerKw } from '../../base/units.ts';
+import { xOnly } from '../../bitcoin/taproot.ts';
 import { equalOutPoint, formatOutPoint } from '../../bitcoin/tx.ts';
 import type { NodeEnv, NodeFailure } from '../types.ts';
-import type { Wallet } from '../wallet/types.ts';
+import type { Wallet, WalletKeys } from '../wallet/types.ts';
 import type { Transfer } from './assemble.ts';
 import { released } from './lease.ts';
 import { isHeld } from './select.ts';
@@ -33,6 +34,22 @@ export function drawKeys(state: AssetState, env: NodeEnv): { readonly state: Ass
   };
 }
 
+/** Our keys, by their x coordinates as hex: what others say of whose they are is not relied on. */
+export interface OwnKeyIndexes {
+  readonly internal: ReadonlyMap<string, number>;
+  readonly script: ReadonlyMap<string, number>;
+}
+
+export function ownKeyIndexes(state: AssetState, keys: WalletKeys): OwnKeyIndexes {
+  const [internal, script] = [new Map<string, number>(), new Map<string, number>()];
+  for (let index = 0; index < state.nextKeyIndex; index++) {
+    const { publicKey } = keys.assetKey(index);
+    internal.set(toHex(xOnly(publicKey)), index);
+    script.set(toHex(xOnly(bip86ScriptKey(publicKey).publicKey)), index);
+  }
+  return { internal, script };
+}
+
 export interface MoveRequest {
   readonly assetId: Bytes;
   readonly amount: bigint;
@@ -56,7 +73,7 @@ export function moveToSelf(
   const { scriptKey, internalKey, ...indexes } = keys;
   const here = from === null ? null : [...state.holdings.values()].filter((holding) => isAt(state, holding, from));
   if (from !== null && here?.length === 0) return fail({ code: 'NOT_FOUND', message: `no asset of ours is at ${formatOutPoint(from)}` });
-  const [asset] = (here ?? [...state.holdings.values()]).filter(({ facts }) => facts.assetId.every((byte, i) => byte === assetId[i]));
+  const [asset] = (here ?? [...state.holdings.values()]).filter(({ facts }) => equal(facts.assetId, assetId));
   const payout = {
     kind: 'send',
     assetId,

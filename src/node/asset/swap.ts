@@ -16,7 +16,7 @@ import { EMPTY_ANCHOR, encodeVirtualPacket, OUTPUT_TYPE, type VirtualPacket } fr
 import { BIP86_PROOF } from '../../asset/proof/create.ts';
 import { decodeProof, outPointOf, type Proof } from '../../asset/proof/proof.ts';
 import { must } from '../../base/assert.ts';
-import type { Bytes } from '../../base/bytes.ts';
+import { type Bytes, equal } from '../../base/bytes.ts';
 import type { OutPoint } from '../../base/ids.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
 import { type FeeratePerKw, height, type Sat, sat, unixTime } from '../../base/units.ts';
@@ -121,7 +121,7 @@ export function offerSwap(
 function wholeOutput(state: AssetState, { assetId, amount }: OfferRequest): Result<Holding, NodeFailure> {
   let units = 0n;
   for (const holding of state.holdings.values()) {
-    if (!equalIds(holding.facts.assetId, assetId) || holdingState(state, holding) !== 'confirmed') continue;
+    if (!equal(holding.facts.assetId, assetId) || holdingState(state, holding) !== 'confirmed') continue;
     units += holding.facts.amount;
     if (holding.facts.amount === amount && !companions(state, [holding]).some((each) => isHeld(state, each))) return ok(holding);
   }
@@ -132,7 +132,6 @@ function wholeOutput(state: AssetState, { assetId, amount }: OfferRequest): Resu
     hint: '`lnkit asset split ASSET AMOUNT` makes one',
   });
 }
-const equalIds = (a: Bytes, b: Bytes): boolean => a.every((byte, i) => byte === b[i]);
 
 function packetOf(
   asset: Asset,

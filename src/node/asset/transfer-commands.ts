@@ -23,7 +23,7 @@ export type TransferAction =
   | { readonly kind: 'sign_packet'; readonly packet: VirtualPacket; readonly openHashTypes: boolean }
   /** Packets that are signed and that the state machine has verified, in one transaction. */
   | ({ readonly kind: 'anchor_packets'; readonly dryRun: boolean } & Unpriced<AnchorPackets>)
-  | { readonly kind: 'offer_swap'; readonly request: OfferRequest }
+  | { readonly kind: 'offer_swap'; readonly request: OfferRequest; readonly dryRun: boolean }
   /** An offer whose proof file was verified, and whose history is stored. */
   | ({ readonly kind: 'accept_swap'; readonly dryRun: boolean } & Unpriced<AcceptRequest>)
   /** Two keys for a sender who pays to keys, without an address. */
@@ -75,7 +75,7 @@ export function transferCommand(draft: Draft, id: CommandId, action: TransferAct
         refuse(draft, id, made.failure);
         return;
       }
-      update(draft, { assets: made.value.state, wallet: made.value.wallet });
+      if (!action.dryRun) update(draft, { assets: made.value.state, wallet: made.value.wallet });
       reply(draft, id, { kind: 'asset_offer', offer: made.value.offer });
       return;
     }

@@ -35,7 +35,8 @@ function market() {
   return { chain, seller, buyer, assetId };
 }
 const offered = (node: AssetNode, assetId: Bytes, amount = 300n): SwapOffer =>
-  node.told({ kind: 'offer_swap', request: { assetId, amount, priceSat: sat(PRICE), lifeSeconds: 3600 } }, 'asset_offer').offer;
+  node.told({ kind: 'offer_swap', request: { assetId, amount, priceSat: sat(PRICE), lifeSeconds: 3600 }, dryRun: false }, 'asset_offer')
+    .offer;
 interface Legs {
   readonly packet: VirtualPacket;
   readonly anchor: PsbtMaps;
@@ -140,7 +141,7 @@ test('an offer is cancelled by spending what it sells: whoever accepts it then h
 test('only an output that holds the units and nothing else is offered, and it is not offered or sent twice', () => {
   const { seller, assetId } = market();
   const ask = (amount: bigint, priceSat = PRICE) =>
-    seller.ask({ kind: 'offer_swap', request: { assetId, amount, priceSat: sat(priceSat), lifeSeconds: 60 } });
+    seller.ask({ kind: 'offer_swap', request: { assetId, amount, priceSat: sat(priceSat), lifeSeconds: 60 }, dryRun: false });
   expect(ask(250n)).toBe('POLICY');
   expect(ask(2000n)).toBe('INSUFFICIENT_FUNDS');
   expect(ask(300n, 100n)).toBe('USAGE');

@@ -1,0 +1,11 @@
+import { arg } from '../../../src/app/command.ts';
+import { operationCommand } from '../../../src/app/operation-command.ts';
+import { packetView } from '../../../src/app/view/asset-transfer.ts';
+
+export default operationCommand({
+  operation: 'asset.psbt.combine',
+  summary: 'one virtual PSBT of copies that several have signed',
+  args: { psbts: arg.texts('the copies, base64 or hexadecimal') },
+  params: ({ args }) => args,
+  view: packetView,
+});

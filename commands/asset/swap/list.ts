@@ -1,0 +1,9 @@
+import { operationCommand } from '../../../src/app/operation-command.ts';
+import { offersView } from '../../../src/app/view/asset-transfer.ts';
+
+export default operationCommand({
+  operation: 'asset.swap.list',
+  summary: 'list our offers of assets for bitcoin that hold their asset back',
+  params: () => ({}),
+  view: offersView,
+});
