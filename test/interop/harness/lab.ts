@@ -39,7 +39,7 @@ export class Lab {
   }
 
   /** Makes an lnkit with a new wallet; no daemon runs yet. */
-  async lnkit(name: string, options: Partial<Pick<LnkitOptions, 'chainUrl' | 'nodeConfig' | 'env'>> = {}): Promise<Lnkit> {
+  async lnkit(name: string, options: Partial<Pick<LnkitOptions, 'chainUrl' | 'nodeConfig' | 'env' | 'mnemonic'>> = {}): Promise<Lnkit> {
     const lnkit = await Lnkit.create({ chainUrl: this.bitcoind.chainUrl, ...options, name, directory: join(this.directory, name) });
     this.#lnkits.push(lnkit);
     return lnkit;

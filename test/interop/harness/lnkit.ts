@@ -38,6 +38,8 @@ export interface LnkitOptions {
   /** Further lines of the `[node]` table of lnkit.toml. */
   readonly nodeConfig?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
+  /** The words that the wallet is made from; new ones where there are none. */
+  readonly mnemonic?: string;
 }
 
 /** One lnkit data directory on regtest, with the commands run on it: one-shot, or through the daemon while that runs. */
@@ -65,7 +67,11 @@ export class Lnkit {
     const listen = `listen = ["127.0.0.1:${node.listenPort}"]`;
     const table = [`chain = "${options.chainUrl}"`, '[node]', `alias = "${options.name}"`, listen, ...(options.nodeConfig ?? [])];
     writeFileSync(join(options.directory, 'lnkit.toml'), `${table.join('\n')}\n`, { mode: 0o600 });
-    node.#nodeId = (await node.ok<{ node_id: string }>('init')).node_id;
+    const { mnemonic } = options;
+    const making = await node.spawn(['init', ...(mnemonic === undefined ? [] : ['--mnemonic', '-'])], { stdin: mnemonic ?? '' });
+    const made = await making.result;
+    if (made.exitCode !== 0) throw new Error(`lnkit init exited with ${made.exitCode}\n${made.stdout}${made.stderr}`);
+    node.#nodeId = made.json['node_id'] as string;
     return node;
   }
 
