@@ -82,6 +82,25 @@ test('a backup is verified with the wallet, with the words alone, and against th
   expect((await lnkit(['decode', file, '--json'])).json()).toMatchObject({ kind: 'lnkit_backup', network: 'regtest', valid: true });
 });
 
+test('balances are told by asset and by group, of all, of one asset, and of one group', async () => {
+  type Balance = {
+    readonly assets: readonly { readonly asset_id: string; readonly group_key: string }[];
+    readonly groups: readonly object[];
+  };
+  const all = await ok<Balance>('alice', 'asset', 'balance');
+  const sums = { confirmed: '1000', pending: '0', leased: '0' };
+  expect(all).toMatchObject({ by: 'asset', assets: [{ name: 'coin', type: 'normal', ...sums }], groups: [{ assets: 1, ...sums }] });
+  const [{ asset_id: id, group_key: key } = { asset_id: '', group_key: '' }] = all.assets;
+  expect(await ok('alice', 'asset', 'balance', '--by-group')).toMatchObject({ by: 'group', assets: [], groups: all.groups });
+  expect(await ok('alice', 'asset', 'balance', id, '--group', key)).toEqual(all);
+  const other = `02${'11'.repeat(32)}`;
+  expect(await ok('alice', 'asset', 'balance', '--group', other)).toMatchObject({ assets: [], groups: [] });
+  expect(await ok('alice', 'asset', 'list', 'coin', '--group', key)).toMatchObject({ assets: [{ name: 'coin' }] });
+  expect(await ok('alice', 'asset', 'list', '--group', other)).toMatchObject({ assets: [] });
+  expect(await ok('alice', 'asset', 'groups')).toMatchObject({ groups: [{ group_key: key, ...sums }] });
+  expect(await codeOf('alice', 'asset', 'balance', 'nothing')).toEqual(['NOT_FOUND', 3]);
+});
+
 test('what is not a backup of this wallet is refused, and no other file is written over', async () => {
   const file = path('first.backup');
   expect(await codeOf('bob', 'backup', 'verify', file)).toEqual(['USAGE', 2]);

@@ -1,54 +1,59 @@
 import { assetName } from '../../asset/genesis.ts';
+import { decimalDisplayOf } from '../../asset/proof/meta.ts';
 import { toHex } from '../../base/bytes.ts';
-import { holdingState } from '../../node/asset/select.ts';
-import type { AssetState } from '../../node/asset/types.ts';
+import { askCouriers } from '../asset/couriers.ts';
 import { defineOperation } from '../define.ts';
-import { typeName, units } from '../forms/asset.ts';
-import { hex, list, nullable, object, text } from '../schema.ts';
-
-const sums = { confirmed: units(), pending: units(), leased: units() };
+import { typeName } from '../forms/asset.ts';
+import { filterOf, sumsBy, sumsJson, sumsSchema } from '../forms/asset-sums.ts';
+import { choice, count, flag, hex, list, nullable, object, text } from '../schema.ts';
 
 export const assetBalance = defineOperation({
   name: 'asset.balance',
   needs: 'chain',
-  params: object({}),
+  params: object(
+    {},
+    {
+      asset: text({ description: 'an asset id or name' }),
+      group: text(),
+      by_group: flag({ description: 'groups alone, whatever the asset' }),
+    },
+  ),
   result: object({
-    assets: list(object({ asset_id: hex(32), group_key: nullable(hex(33)), name: nullable(text()), type: text(), ...sums })),
-    groups: list(object({ group_key: hex(33), ...sums })),
-  }),
-  async run({ runtime }) {
-    const { assets } = runtime.state;
-    const byAsset = sumsBy(assets, (holding) => toHex(holding.facts.assetId));
-    const byGroup = sumsBy(assets, ({ facts }) => (facts.groupKey === null ? null : toHex(facts.groupKey)));
-    return {
-      assets: [...byAsset].map(([id, { sum, holding }]) => {
-        const { genesis, groupKey } = holding.proof.asset;
-        const key = groupKey === null ? null : toHex(groupKey);
-        return { asset_id: id, group_key: key, name: assetName(genesis), type: typeName(genesis.type), ...shown(sum) };
+    by: choice(['asset', 'group']),
+    assets: list(
+      object({
+        asset_id: hex(32),
+        group_key: nullable(hex(33)),
+        name: nullable(text()),
+        type: text(),
+        decimal_display: nullable(count()),
+        ...sumsSchema,
       }),
-      groups: [...byGroup].map(([key, { sum }]) => ({ group_key: key, ...shown(sum) })),
+    ),
+    groups: list(object({ group_key: hex(33), assets: count({ description: 'of which there are units' }), ...sumsSchema })),
+  }),
+  async run(context, { asset, group, by_group: byGroup }) {
+    await askCouriers(context, 'kept');
+    const { assets } = context.runtime.state;
+    const fits = filterOf(assets, { ...(asset === undefined ? {} : { asset }), ...(group === undefined ? {} : { group }) });
+    const by: 'asset' | 'group' = byGroup === true ? 'group' : 'asset';
+    const perAsset = sumsBy(assets, (holding) => (by === 'asset' && fits(holding) ? toHex(holding.facts.assetId) : null));
+    const perGroup = sumsBy(assets, (holding) => (fits(holding) && holding.facts.groupKey !== null ? toHex(holding.facts.groupKey) : null));
+    return {
+      by,
+      assets: [...perAsset].map(([id, { sums, holding }]) => {
+        const { genesis, groupKey } = holding.proof.asset;
+        const meta = assets.known.get(holding.facts.assetId)?.meta ?? null;
+        return {
+          asset_id: id,
+          group_key: groupKey === null ? null : toHex(groupKey),
+          name: assetName(genesis),
+          type: typeName(genesis.type),
+          decimal_display: meta === null ? null : decimalDisplayOf(meta),
+          ...sumsJson(sums),
+        };
+      }),
+      groups: [...perGroup].map(([key, { sums, ids }]) => ({ group_key: key, assets: ids.size, ...sumsJson(sums) })),
     };
   },
 });
-
-interface Sum {
-  confirmed: bigint;
-  pending: bigint;
-  leased: bigint;
-}
-type Held = AssetState['holdings'] extends { values(): IterableIterator<infer H> } ? H : never;
-
-function sumsBy(state: AssetState, keyOf: (holding: Held) => string | null): Map<string, { readonly sum: Sum; readonly holding: Held }> {
-  const found = new Map<string, { readonly sum: Sum; readonly holding: Held }>();
-  for (const holding of state.holdings.values()) {
-    const is = holdingState(state, holding);
-    const key = keyOf(holding);
-    if (key === null || (is !== 'confirmed' && is !== 'pending' && is !== 'leased')) continue;
-    const entry = found.get(key) ?? { sum: { confirmed: 0n, pending: 0n, leased: 0n }, holding };
-    entry.sum[is] += holding.facts.amount;
-    found.set(key, entry);
-  }
-  return found;
-}
-
-const shown = ({ confirmed, pending, leased }: Sum) => ({ confirmed: `${confirmed}`, pending: `${pending}`, leased: `${leased}` });

@@ -2,6 +2,7 @@ import { assetName } from '../../asset/genesis.ts';
 import { sameGroup } from '../../asset/group-key.ts';
 import { toHex } from '../../base/bytes.ts';
 import { defineOperation } from '../define.ts';
+import { NO_UNITS, sumsBy, sumsJson, sumsSchema } from '../forms/asset-sums.ts';
 import { count, flag, hex, list, nullable, object, text } from '../schema.ts';
 
 export const assetGroups = defineOperation({
@@ -18,11 +19,14 @@ export const assetGroups = defineOperation({
         external: flag({ description: 'its key signs elsewhere, for us' }),
         tapscript_root: nullable(hex(32)),
         tranches: list(object({ asset_id: hex(32), name: nullable(text()) })),
+        ...sumsSchema,
       }),
     ),
   }),
   async run({ runtime }) {
-    const { groups, known } = runtime.state.assets;
+    const { assets } = runtime.state;
+    const { groups, known } = assets;
+    const sums = sumsBy(assets, ({ facts }) => (facts.groupKey === null ? null : toHex(facts.groupKey)));
     return {
       groups: [...groups.values()].map(({ groupKey, anchorId, rawKeyIndex, reveal, external }) => ({
         group_key: toHex(groupKey),
@@ -34,6 +38,7 @@ export const assetGroups = defineOperation({
         tranches: [...known.entries()].flatMap(([id, each]) =>
           sameGroup(each.groupKey, groupKey) ? [{ asset_id: toHex(id), name: assetName(each.genesis) }] : [],
         ),
+        ...sumsJson(sums.get(toHex(groupKey))?.sums ?? NO_UNITS),
       })),
     };
   },

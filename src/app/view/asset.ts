@@ -53,16 +53,33 @@ export function assetSentView(result: ResultOf<'asset.send'>, style: Style): str
   return `${facts([['transaction', `${result.txid} (${verdict})`], ...costs(result.cost)], style)}\n${table(COLUMNS, shown.map(row), style)}`;
 }
 
-export function assetBalanceView({ assets }: ResultOf<'asset.balance'>, style: Style): string {
+export function assetBalanceView({ by, assets, groups }: ResultOf<'asset.balance'>, style: Style): string {
+  if (by === 'group') {
+    if (groups.length === 0) return 'no units of any group';
+    const sums = groups.map((each) => [each.group_key, `${each.assets}`, each.confirmed, each.pending, each.leased]);
+    return table(['group key', 'assets>', 'confirmed>', 'pending>', 'leased>'], sums, style);
+  }
   if (assets.length === 0) return 'no assets';
-  const rows = assets.map((each) => [each.name ?? '', each.confirmed, each.pending, each.leased, each.asset_id]);
-  return table(['name', 'confirmed>', 'pending>', 'leased>', 'asset id'], rows, style);
+  const rows = assets.map((each) => [
+    each.name ?? '',
+    ...[each.confirmed, each.pending, each.leased].map((amount) => showUnits(amount, each.decimal_display)),
+    each.asset_id,
+    each.group_key === null ? '' : shorten(each.group_key),
+  ]);
+  return table(['name', 'confirmed>', 'pending>', 'leased>', 'asset id', 'group'], rows, style);
 }
 
 export function groupsView({ groups }: ResultOf<'asset.groups'>, style: Style): string {
   if (groups.length === 0) return 'no groups';
-  const rows = groups.map((each) => [each.group_key, each.ours ? 'yes' : 'no', each.tranches.map(({ name }) => name ?? '?').join(', ')]);
-  return table(['group key', 'ours', 'tranches'], rows, style);
+  const rows = groups.map((each) => [
+    each.group_key,
+    each.ours ? 'yes' : 'no',
+    each.confirmed,
+    each.pending,
+    each.leased,
+    each.tranches.map(({ name }) => name ?? '?').join(', '),
+  ]);
+  return table(['group key', 'ours', 'confirmed>', 'pending>', 'leased>', 'tranches'], rows, style);
 }
 
 export const assetAddressView = ({ address }: ResultOf<'asset.address'>): string => address;
