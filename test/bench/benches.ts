@@ -15,4 +15,5 @@ export const BENCHES: { readonly [name: string]: () => Promise<{ readonly bench:
   delivery: () => import('./delivery.ts'),
   mssmt: () => import('./mssmt.ts'),
   proof: () => import('./proof.ts'),
+  universe: () => import('./universe.ts'),
 };

@@ -5,7 +5,7 @@ import { nestedProofs } from '../../asset/proof/verify-file.ts';
 import { type ChainTimes, usesLockTime } from '../../asset/vm/lock-time.ts';
 import { toHex } from '../../base/bytes.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
-import { height } from '../../base/units.ts';
+import { type Height, height } from '../../base/units.ts';
 import { type BlockHeader, blockHash } from '../../bitcoin/block.ts';
 import { txId } from '../../bitcoin/tx.ts';
 import type { ChainFailure, ChainSource } from './source.ts';
@@ -15,17 +15,39 @@ const MEDIAN_SPAN = 11;
 /** Questions to the chain that wait at once. */
 const IN_FLIGHT = 8;
 
+/** Of a chain what proofs ask. */
+export type ProofChain = Pick<ChainSource, 'blockHash' | 'header'>;
+
+/**
+ * The chain as it is while a few proofs are verified together: each block is asked for once. `heights` are asked for at once, so that a backend
+ * far away costs one wait and not one for each proof.
+ */
+export async function rememberedChain(source: ProofChain, heights: Iterable<number>): Promise<ProofChain> {
+  const answers = new Map<number, ReturnType<ProofChain['blockHash']>>();
+  const blockHash = (at: Height): ReturnType<ProofChain['blockHash']> => {
+    const there = answers.get(at) ?? source.blockHash(at);
+    answers.set(at, there);
+    return there;
+  };
+  const waiting = new Set(heights).values();
+  const ask = async (): Promise<void> => {
+    for (const at of waiting) await blockHash(height(at));
+  };
+  await Promise.all(Array.from({ length: IN_FLIGHT }, ask));
+  return { blockHash, header: (hash) => source.header(hash) };
+}
+
 /**
  * What the verification of asset proofs asks of the chain: blocks are noted as the proofs claim them and looked up together at the end, times
  * beforehand.
  */
 export class ProofFacts {
-  readonly #source: ChainSource;
+  readonly #source: ProofChain;
   readonly #claims = new Map<number, string>();
   readonly #heights = new Map<string, number>();
   readonly #medians = new Map<number, number>();
 
-  constructor(source: ChainSource) {
+  constructor(source: ProofChain) {
     this.#source = source;
   }
 
@@ -97,7 +119,7 @@ export class ProofFacts {
   }
 }
 
-async function medianTime(source: ChainSource, at: number): Promise<Result<number, ChainFailure>> {
+async function medianTime(source: ProofChain, at: number): Promise<Result<number, ChainFailure>> {
   const times: number[] = [];
   for (let each = Math.max(0, at - MEDIAN_SPAN + 1); each <= at; each++) {
     const hash = await source.blockHash(height(each));

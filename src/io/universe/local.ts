@@ -13,7 +13,7 @@ import { must } from '../../base/assert.ts';
 import { type Bytes, equal, toHex } from '../../base/bytes.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
 import { equalOutPoint, formatOutPoint } from '../../bitcoin/tx.ts';
-import { ProofFacts } from '../chain/proof-facts.ts';
+import { type ProofChain, ProofFacts, rememberedChain } from '../chain/proof-facts.ts';
 import type { ChainFailure, ChainSource } from '../chain/source.ts';
 import { checkScripts } from '../regtest/scripts.ts';
 import type { LeafKey, Page, Universe, UniverseFailure, UniverseId, UniverseProof, UniverseRoot } from './contract.ts';
@@ -43,6 +43,9 @@ export interface UniverseLimits {
 }
 
 export const UNIVERSE_LIMITS: UniverseLimits = { leafBytes: 16 * 1024 * 1024, inserts: 64, insertBytes: 64 * 1024 * 1024, page: 512 };
+
+/** After so long the loop turns: whoever verifies many leaves does other work too. */
+const TURN_MS = 20;
 
 export interface LocalUniverseOptions {
   readonly database: UniverseDatabase;
@@ -125,9 +128,19 @@ export class LocalUniverse implements Universe {
    * is answered as stored. For own work, which bounds itself.
    */
   async insertMany(leaves: readonly UniverseLeaf[], origin: Origin = 'inserted'): Promise<readonly Result<StoredPlace, UniverseFailure>[]> {
-    const batch: Batch = { byKey: new Map(), groups: new Set(), arrivals: [] };
+    const looks = leaves.map((leaf) => this.#look(leaf));
+    const fresh = looks.flatMap((look) => (look.ok && !look.value.isThere ? [look.value.arrival] : []));
+    const { chain } = this.#options;
+    const heights = fresh.map(({ proof }) => proof.blockHeight);
+    const remembered = chain === null ? null : await rememberedChain(chain, heights);
+    const batch: Batch = { byKey: new Map(), groups: new Set(), arrivals: [], chain: remembered };
     const results: Result<StoredPlace, UniverseFailure>[] = [];
-    for (const leaf of leaves) results.push(await this.#check(leaf, batch));
+    for (let [i, turned] = [0, performance.now()]; i < looks.length; i++) {
+      results.push(await this.#check(looks[i] as Look, batch));
+      if (performance.now() - turned < TURN_MS) continue;
+      await new Promise(setImmediate);
+      turned = performance.now();
+    }
     const fault = this.#store(batch.arrivals, origin);
     if (fault === null) return results;
     return results.map((result) => (result.ok && result.value.isNew ? fail(fault) : result));
@@ -144,8 +157,8 @@ export class LocalUniverse implements Universe {
     }
   }
 
-  /** Looks at sizes and names first, then at what is stored, then at the chain, and last at signatures. */
-  async #check(leaf: UniverseLeaf, batch: Batch): Promise<Result<StoredPlace, UniverseFailure>> {
+  /** Sizes and names first, and what is stored: nothing that takes time. */
+  #look(leaf: UniverseLeaf): Look {
     const { leafBytes } = this.limits;
     if (leaf.proof.length > leafBytes) return refuse('TOO_LARGE', `a leaf of ${leaf.proof.length} bytes; ${leafBytes} are taken`);
     const decoded = arrivalOf(leaf.proof);
@@ -153,16 +166,22 @@ export class LocalUniverse implements Universe {
     const arrival = decoded.value;
     const wrong = mismatch(leaf, arrival.proof);
     if (wrong !== null) return refuse('INVALID', wrong);
-    const [id, { key }] = [universeIdOf(arrival.proof), arrival];
-    const there = findLeaf(this.database, id, key);
-    const waiting = batch.byKey.get(placeKey(id.of, key));
-    const taken = there?.assetId ?? (waiting === undefined ? leaf.assetId : assetId(waiting.proof.asset.genesis));
+    const there = findLeaf(this.database, universeIdOf(arrival.proof), arrival.key);
     // Leaves are named without the asset: two assets of a group under one key at one output have one place between them.
-    if (!equal(taken, leaf.assetId)) return refuse('REFUSED', 'another asset of the group stands under this outpoint and key');
-    if (there !== null) {
-      // Only a reorganisation gives a transition another proof.
-      if (isSameBlock(there, arrival)) return ok({ id, key, isNew: false });
-    }
+    if (there !== null && !equal(there.assetId, leaf.assetId)) return refuse('REFUSED', TAKEN);
+    // Only a reorganisation gives a transition another proof.
+    return ok({ arrival, isThere: there !== null && isSameBlock(there, arrival) });
+  }
+
+  /** Then the chain, and last the signatures. */
+  async #check(look: Look, batch: Batch): Promise<Result<StoredPlace, UniverseFailure>> {
+    if (!look.ok) return look;
+    const { arrival, isThere } = look.value;
+    const [id, { key }] = [universeIdOf(arrival.proof), arrival];
+    if (isThere) return ok({ id, key, isNew: false });
+    const waiting = batch.byKey.get(placeKey(id.of, key));
+    const [own, other] = [assetId(arrival.proof.asset.genesis), waiting === undefined ? null : assetId(waiting.proof.asset.genesis)];
+    if (other !== null && !equal(own, other)) return refuse('REFUSED', TAKEN);
     const verified = await this.#verify(arrival, batch);
     if (!verified.ok) return verified;
     batch.arrivals.push(arrival);
@@ -173,7 +192,7 @@ export class LocalUniverse implements Universe {
   }
 
   async #verify(arrival: Arrival, batch: Batch): Promise<Result<null, UniverseFailure>> {
-    const { chain } = this.#options;
+    const { chain } = batch;
     if (chain === null) return refuse('REFUSED', 'this universe is open for reading only');
     const { proof } = arrival;
     const previous = this.#previous(proof, batch);
@@ -249,8 +268,13 @@ export interface StoredPlace {
   readonly isNew: boolean;
 }
 
+type Look = Result<{ readonly arrival: Arrival; readonly isThere: boolean }, UniverseFailure>;
+
+const TAKEN = 'another asset of the group stands under this outpoint and key';
+
 /** Verified and not yet stored. */
 interface Batch {
+  readonly chain: ProofChain | null;
   readonly byKey: Map<string, Arrival>;
   readonly groups: Set<string>;
   readonly arrivals: Arrival[];
@@ -284,9 +308,6 @@ function lastOf(file: Bytes): Bytes | null {
     last = raw.value;
   }
 }
-
-/** After so long the loop turns: further inputs may bring long files. */
-const TURN_MS = 20;
 
 async function verifyInTurns(file: Bytes, env: FileEnv): Promise<Result<Standing, ProofFailure>> {
   const steps = verifySteps(bytesSource(file), env);

@@ -226,11 +226,14 @@ class Pull {
   /** Fetches, verifies and stores leaves in batches that fit into memory. Gives the keys of those that wait for others. */
   async #take(tree: Tree, keys: readonly LeafKey[]): Promise<Result<readonly LeafKey[], UniverseFailure>> {
     const waiting: LeafKey[] = [];
+    let fetching = this.#fetch(tree, keys, 0);
     for (let next = 0; next < keys.length; ) {
       if (this.#options.signal.aborted) return fail(ended());
-      const batch = await this.#fetch(tree, keys, next);
+      const batch = await fetching;
       if (!batch.ok) return batch;
       next = batch.value.next;
+      // The next ones come while these are verified.
+      if (next < keys.length) fetching = this.#fetch(tree, keys, next);
       const arrivals = inOrder(batch.value.arrivals);
       const leaves = arrivals.map(({ leaf }) => leaf);
       const results = await this.#local.insertMany(leaves, 'synced');

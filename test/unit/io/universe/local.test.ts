@@ -1,3 +1,5 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import Database from 'better-sqlite3';
 import { afterEach, expect, test } from 'vitest';
 import { assetId } from '../../../../src/asset/genesis.ts';
 import { emptyTree, insertMany, treeRoot } from '../../../../src/asset/mssmt/tree.ts';
@@ -6,7 +8,7 @@ import { isIncluded, isInMultiverse } from '../../../../src/asset/universe/tree.
 import { type Bytes, concat } from '../../../../src/base/bytes.ts';
 import { sha256 } from '../../../../src/crypto/hash.ts';
 import type { UniverseId } from '../../../../src/io/universe/contract.ts';
-import { UniverseDatabase } from '../../../../src/io/universe/database.ts';
+import { UniverseDatabase, type UniverseFileError } from '../../../../src/io/universe/database.ts';
 import { type LocalUniverse, UNIVERSE_LIMITS } from '../../../../src/io/universe/local.ts';
 import { mint, newKey, newWorld, type Owned, send, transfer, valid } from '../../asset/asset-life.ts';
 import { cleanUp, codeOf, fill, lastLeaf, leavesOf, newPath, newUniverse } from './kit.ts';
@@ -226,4 +228,40 @@ test('nodes that no root reaches are not kept', async () => {
   const nodes = (universe: LocalUniverse): unknown => universe.database.one('SELECT count(*) AS n FROM node')?.['n'];
   expect(nodes(slow)).toBe(nodes(fast));
   expect(slow.multiverseRoot('issuance')).toEqual(fast.multiverseRoot('issuance'));
+});
+
+test('a file that is not a universe, is damaged, or is of tomorrow is left as it is', () => {
+  const codeAt = (path: string): string => {
+    try {
+      new UniverseDatabase(path).close();
+      return 'opened';
+    } catch (error) {
+      return (error as UniverseFileError).code;
+    }
+  };
+  const [other, damaged, newer] = [newPath(), newPath(), newPath()];
+  const foreign = new Database(other);
+  foreign.exec('CREATE TABLE something (x)');
+  foreign.close();
+  expect(codeAt(other)).toBe('STORE_CORRUPT');
+  writeFileSync(damaged, 'this is no database, but it is long enough to look like one to who only counts bytes'.repeat(20));
+  expect(codeAt(damaged)).toBe('STORE_CORRUPT');
+  new UniverseDatabase(newer).close();
+  const raw = new Database(newer);
+  raw.pragma('user_version = 99');
+  raw.close();
+  expect(codeAt(newer)).toBe('STORE_VERSION');
+  expect(readFileSync(damaged, 'utf8')).toMatch(/^this is no database/);
+});
+
+test('a tree whose sum would pass 64 bits is refused, and nothing of it is stored', async () => {
+  const world = newWorld();
+  const universe = newUniverse(world);
+  const rawKey = newKey(world);
+  const first = mint(world, { amount: 2n ** 64n - 1n, group: { rawKey } });
+  const second = mint(world, { amount: 1n, name: 'more', group: { rawKey, anchorId: assetId(first.asset.genesis) } });
+  await fill(universe, first);
+  expect(codeOf(await universe.insert(lastLeaf(second)))).toBe('REFUSED');
+  expect(await rootOf(universe, idOf(first, 'issuance'))).toMatchObject({ sum: 2n ** 64n - 1n });
+  expect(universe.leafCount(idOf(first, 'issuance'))).toBe(1);
 });
