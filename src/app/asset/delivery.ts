@@ -157,7 +157,9 @@ export async function keepInUniverse(ports: CustodyPorts, anchor: Anchor): Promi
   let wasThere = true;
   if (universe === null || anchor.block === null) return ok({ wasThere });
   for (const holding of ports.state().assets.holdings.values()) {
-    if (!equal(holding.facts.outPoint.txid, anchor.txid) || (await hasIt(universe, holding, anchor.block))) continue;
+    const { outPoint, fate } = holding.facts;
+    // Tombstones prove nothing to anybody, and those of a group would have one place between them.
+    if (!equal(outPoint.txid, anchor.txid) || fate === 'tombstone' || (await hasIt(universe, holding, anchor.block))) continue;
     wasThere = false;
     const leaves = leavesFor(ports, holding);
     if (!leaves.ok) return leaves;

@@ -190,7 +190,8 @@ async function connect(service: ServiceName, { host, port }: Address, options: C
   };
 }
 
-const MAX_MESSAGE_LENGTH = 300;
+/** tapd says what is wrong after some hundred characters about where. */
+const MAX_MESSAGE_LENGTH = 1_000;
 
 /** What a server says ends up in front of a person: one line, without control characters, not endless. */
 export function harmless(text: string): string {

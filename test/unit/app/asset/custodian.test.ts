@@ -1,10 +1,14 @@
 // What carries proofs: deliveries and receipts through crashes, reorganisations, couriers that are away and couriers that lie.
 import { expect, test } from 'vitest';
+import type { KeepingUniverse } from '../../../../src/app/asset/custody-ports.ts';
 import { noticeOf } from '../../../../src/app/asset/delivery.ts';
 import { decodeTapAddress, decodeTapAddressFor } from '../../../../src/asset/address/address.ts';
+import type { UniverseLeaf } from '../../../../src/asset/courier.ts';
 import { sealTo } from '../../../../src/asset/fragment-seal.ts';
-import { type Bytes, concat } from '../../../../src/base/bytes.ts';
-import { arrivalStatus } from '../../../../src/node/asset/arrivals.ts';
+import { type Bytes, concat, equal } from '../../../../src/base/bytes.ts';
+import { ok } from '../../../../src/base/result.ts';
+import type { LeafKey, UniverseId, UniverseProof } from '../../../../src/io/universe/contract.ts';
+import { arrivalStatus, sameOutPoint } from '../../../../src/node/asset/arrivals.ts';
 import { sendRequest } from '../../../../src/node/asset/payout.ts';
 import type { Anchor, Arrival, Delivery, Holding } from '../../../../src/node/asset/types.ts';
 import { AssetChain, type AssetNode, seedling } from '../../node/asset-kit.ts';
@@ -292,6 +296,26 @@ test('messages that nobody can read, that are not true, or that come twice chang
   expect([status(bob), bob.node.amounts()]).toEqual(['completed', [4n]]);
 });
 
+test('what is minted, sent and left over goes into our own universe once, and again after a reorganisation', async () => {
+  const { chain, alice, bob, ids } = world(seedling('coin', 9n));
+  const { universe, stored } = keeping();
+  alice.universe = universe;
+  alice.node.send(bob.node.address(idOf(ids), 9n));
+  chain.mine();
+  await alice.work();
+  // The minting and the units that went to bob; of the tombstone nobody asks.
+  expect(new Set(stored.map(({ kind, amount }) => `${kind} ${amount}`))).toEqual(new Set(['issuance 9', 'transfer 9']));
+  const { length } = stored;
+  await alice.work();
+  alice.restart();
+  await alice.work();
+  expect(stored.length).toBe(length);
+  chain.unmine();
+  chain.mine();
+  await alice.work();
+  expect(stored.length).toBeGreaterThan(length);
+});
+
 test('a custodian that runs needs nobody to ask it: it delivers at the block, and receives when the proof is there', async () => {
   const { chain, server, alice, bob, ids } = world(seedling('coin', 9n));
   alice.node.send(bob.node.address(idOf(ids), 4n));
@@ -312,6 +336,20 @@ test('a custodian that runs needs nobody to ask it: it delivers at the block, an
   await alice.custodian.stop();
   await bob.custodian.stop();
 });
+
+/** Our own universe, as far as keeping asks it. */
+function keeping(): { readonly universe: KeepingUniverse; readonly stored: UniverseLeaf[] } {
+  const stored: UniverseLeaf[] = [];
+  const query = async (_: UniverseId, { outPoint, scriptKey }: LeafKey) => {
+    const found = stored.findLast((leaf) => sameOutPoint(leaf.outPoint, outPoint) && equal(leaf.scriptKey, scriptKey));
+    return ok(found === undefined ? null : ({ proof: found.proof } as UniverseProof));
+  };
+  const insertMany = async (leaves: readonly UniverseLeaf[]) => {
+    stored.push(...leaves);
+    return leaves.map((leaf) => ok(leaf));
+  };
+  return { universe: { query, insertMany }, stored };
+}
 
 async function until(holds: () => boolean): Promise<void> {
   for (let i = 0; i < 500 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 10));

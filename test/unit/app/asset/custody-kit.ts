@@ -1,6 +1,6 @@
 // Nodes with custodians, a universe that may lie or be away, and a mailbox, on the small chain of `asset-kit.ts`.
 import { Custodian } from '../../../../src/app/asset/custodian.ts';
-import type { CustodyPorts } from '../../../../src/app/asset/custody-ports.ts';
+import type { CustodyPorts, KeepingUniverse } from '../../../../src/app/asset/custody-ports.ts';
 import type { LeafLocator, UniverseLeaf } from '../../../../src/asset/courier.ts';
 import { type Bytes, equal, toHex } from '../../../../src/base/bytes.ts';
 import type { BlockHash } from '../../../../src/base/ids.ts';
@@ -103,6 +103,7 @@ export class Keeper {
   crashBefore: AssetAction['kind'] | null = null;
   readonly commands: AssetAction['kind'][] = [];
   readonly log: string[] = [];
+  universe: KeepingUniverse | null = null;
   readonly #watchers = new Set<(state: NodeState) => void>();
   custodian: Custodian;
 
@@ -151,7 +152,7 @@ export class Keeper {
       },
       openCourier: async () => server,
       openMailbox: async () => server,
-      universe: async () => null,
+      universe: async () => this.universe,
       log: (level, text) => void this.log.push(`${level} ${text}`),
     };
   }
