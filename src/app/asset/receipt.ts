@@ -10,12 +10,14 @@ import { fail, ok, type Result } from '../../base/result.ts';
 import { xOnly } from '../../bitcoin/taproot.ts';
 import { formatOutPoint } from '../../bitcoin/tx.ts';
 import type { OpenCourier } from '../../io/courier/courier.ts';
-import { arrivalStatus, sameOutPoint } from '../../node/asset/arrivals.ts';
+import { arrivalStatus, holdingKeyOf, isHere, sameOutPoint } from '../../node/asset/arrivals.ts';
 import type { TryFailure } from '../../node/asset/custody.ts';
+import { fileOf } from '../../node/asset/files.ts';
 import type { FileParts } from '../../node/asset/history.ts';
 import type { Arrival, ArrivalPart, AssetAddress, AssetState } from '../../node/asset/types.ts';
 import { checkFile } from './check.ts';
 import { type CustodyPorts, DONE, type Tried, withCourier } from './custody-ports.ts';
+import { reproveHistories } from './reprove.ts';
 import { storeHistory } from './take-in.ts';
 
 /** Something that came to an address of ours, and whose proof is not here yet. */
@@ -44,6 +46,10 @@ export async function receive(ports: CustodyPorts, { address, arrival }: Receipt
   const decoded = decodeTapAddress(address.text);
   if (!decoded.ok) return decoded;
   const tap = decoded.value.address;
+  if (await isReproved(ports, arrival, signal)) {
+    const told = await ports.command({ kind: 'proved', script: address.script, outPoint: arrival.outPoint });
+    return told.ok ? DONE : told;
+  }
   return withCourier(ports, tap.proofCourier, async (courier) => {
     const files: FileParts[] = [];
     const locators: LeafLocator[] = [];
@@ -58,11 +64,7 @@ export async function receive(ports: CustodyPorts, { address, arrival }: Receipt
     }
     const output = await ports.chain.output(arrival.outPoint);
     if (!output.ok) return output;
-    const known = ports
-      .state()
-      .assets.addresses.get(address.script)
-      ?.arrivals.find((each) => sameOutPoint(each.outPoint, arrival.outPoint));
-    const again = known !== undefined && arrivalStatus(ports.state().assets, known) === 'proof_received';
+    const again = arrival.parts.every((part) => isHere(ports.state().assets, arrival, part));
     if (output.value === null && !again) return refused('SPENT', 'the output is spent already, and not by this wallet');
     const taken = await ports.command({ kind: 'import_files', files });
     if (!taken.ok) return taken;
@@ -72,6 +74,23 @@ export async function receive(ports: CustodyPorts, { address, arrival }: Receipt
     }
     return DONE;
   });
+}
+
+/** After a reorganisation what is here already needs no courier: its history is found in the blocks that have it now. */
+async function isReproved(ports: CustodyPorts, arrival: Arrival, signal: AbortSignal): Promise<boolean> {
+  const { assets } = ports.state();
+  if (!arrival.parts.every((part) => isHere(assets, arrival, part))) return false;
+  await reproveHistories(ports);
+  const now = ports.state().assets;
+  for (const part of arrival.parts) {
+    const holding = now.holdings.get(holdingKeyOf(arrival, part));
+    const file = holding === undefined ? null : fileOf(now, holding, (link) => ports.store.assetHistory(link));
+    if (file === null || !file.ok) return false;
+    const isKnownGroup = (key: Uint8Array): boolean => now.groups.has(key);
+    const checked = await checkFile(bytesSource(file.value), { chain: ports.chain, isKnownGroup, signal });
+    if (!checked.ok) return false;
+  }
+  return true;
 }
 
 const refused = (code: string, message: string): { readonly ok: false; readonly failure: TryFailure } => fail({ code, message });

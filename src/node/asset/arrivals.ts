@@ -35,7 +35,7 @@ export const isAllProved = (state: AssetState, arrival: Arrival): boolean =>
   arrival.parts.every((part) => isHere(state, arrival, part) && isCurrent(state, arrival, part));
 
 /** Whether the asset is here and ours. */
-function isHere(state: AssetState, arrival: Arrival, part: ArrivalPart): boolean {
+export function isHere(state: AssetState, arrival: Arrival, part: ArrivalPart): boolean {
   const holding = state.holdings.get(holdingKeyOf(arrival, part));
   return holding !== undefined && holding.scriptKeyIndex !== null;
 }

@@ -98,6 +98,7 @@ export function assetCommand(draft: Draft, id: CommandId, action: AssetAction): 
     case 'redeliver':
     case 'arrived':
     case 'not_proved':
+    case 'proved':
     case 'import_files':
       custodyCommand(draft, id, action);
       return;

@@ -24,6 +24,8 @@ export type CustodyAction =
       readonly parts: readonly ArrivalPart[];
     }
   | { readonly kind: 'not_proved'; readonly script: Bytes; readonly outPoint: OutPoint; readonly failure: TryFailure }
+  /** All of it is here, and its proofs were made anew from the blocks that have its history now. */
+  | { readonly kind: 'proved'; readonly script: Bytes; readonly outPoint: OutPoint }
   /** Verified files of everything that arrived in one output: all are ours, or none is taken in. Nobody may spend the one without the others. */
   | { readonly kind: 'import_files'; readonly files: readonly FileParts[] };
 
@@ -74,6 +76,15 @@ export function custodyCommand(draft: Draft, id: CommandId, action: CustodyActio
         sameOutPoint(arrival.outPoint, action.outPoint) ? { ...arrival, ...failedTry(arrival, draft.env.now, action.failure) } : arrival,
       );
       return;
+    case 'proved': {
+      const at = draft.env.now;
+      arrivals(draft, id, action.script, (arrival) =>
+        sameOutPoint(arrival.outPoint, action.outPoint) && arrival.height !== null
+          ? { ...arrival, provedAt: at, lastError: null }
+          : arrival,
+      );
+      return;
+    }
     case 'import_files': {
       const imported = importFiles(draft.state.assets, draft.env, action.files);
       if (!imported.ok) {

@@ -116,8 +116,8 @@ test('whoever crashes before or after any commit of a delivery or a receipt ends
   }
 });
 
-test('what was delivered of a block that left the chain is delivered again, and taken in again', async () => {
-  const { chain, alice, bob, ids } = world(seedling('coin', 9n));
+test('what was delivered of a block that left the chain is delivered again; who has it proves it anew from the chain alone', async () => {
+  const { chain, server, alice, bob, ids } = world(seedling('coin', 9n));
   alice.node.send(bob.node.address(idOf(ids), 4n));
   chain.mine();
   await alice.work();
@@ -128,15 +128,29 @@ test('what was delivered of a block that left the chain is delivered again, and 
   expect([delivery(alice).deliveredAt, bob.node.amounts()]).toEqual([null, []]);
   chain.mine();
   expect(status(bob)).toBe('proof_received');
-  // The courier still has the proof of the block that is gone.
-  await bob.work();
-  expect([status(bob), arrival(bob).lastError?.code]).toEqual(['proof_received', 'NOT_IN_CHAIN']);
-  await alice.work();
+  server.isAway = true;
   await bob.work();
   expect([status(bob), bob.node.amounts()]).toEqual(['completed', [4n]]);
   const after = bob.node.file([...bob.node.free()][0] as Holding);
   expect(after).not.toEqual(before);
   bob.node.verified(after);
+  server.isAway = false;
+  await alice.work();
+  expect(delivery(alice).deliveredAt).not.toBeNull();
+});
+
+test('a receiver who finds the proof of a block that is gone asks until the sender has delivered the new one', async () => {
+  const { chain, alice, bob, ids } = world(seedling('coin', 9n));
+  alice.node.send(bob.node.address(idOf(ids), 4n));
+  chain.mine();
+  await alice.work();
+  chain.unmine();
+  chain.mine();
+  await bob.work();
+  expect([status(bob), arrival(bob).lastError?.code]).toEqual(['confirmed', 'NOT_IN_CHAIN']);
+  await alice.work();
+  await bob.work();
+  expect([status(bob), bob.node.amounts()]).toEqual(['completed', [4n]]);
 });
 
 test('a history that was reorganised with the transfer is learned anew', async () => {
