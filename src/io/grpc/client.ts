@@ -190,13 +190,19 @@ async function connect(service: ServiceName, { host, port }: Address, options: C
   };
 }
 
-/** tapd says what is wrong after some hundred characters about where. */
-const MAX_MESSAGE_LENGTH = 1_000;
+const MAX_MESSAGE_LENGTH = 300;
 
-/** What a server says ends up in front of a person: one line, without control characters, not endless. */
+/**
+ * What a server says ends up in front of a person: one line, without control characters, not endless. Of ids and keys the beginning tells which:
+ * tapd repeats several in front of what is wrong.
+ */
 export function harmless(text: string): string {
-  const line = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').trim();
-  return line.length > MAX_MESSAGE_LENGTH ? `${line.slice(0, MAX_MESSAGE_LENGTH)}...` : line;
+  const line = text
+    .slice(0, 20 * MAX_MESSAGE_LENGTH)
+    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')
+    .trim();
+  const short = line.replace(/\b([0-9a-f]{8})[0-9a-f]{24,}\b/g, '$1...');
+  return short.length > MAX_MESSAGE_LENGTH ? `${short.slice(0, MAX_MESSAGE_LENGTH)}...` : short;
 }
 
 const failureOf = ({ code, details }: ServiceError): GrpcFailure => ({ status: code, message: harmless(details) });

@@ -110,6 +110,13 @@ test('what can be tried again is told apart from what cannot', () => {
   expect([retryable('REFUSED'), retryable('INVALID'), retryable('PROTOCOL')]).toEqual([false, false, false]);
 });
 
+test('what tapd says of a leaf that is missing is understood, however many ids stand before it', async () => {
+  const some = 'ab'.repeat(32);
+  const where = `(uni=transfer-${some} (asset_id=${some}, group_key=${some}, proof_type=transfer), leaf_key=${some})`;
+  const client = await answering(saying(STATUS.UNKNOWN, `query proof ${where}: no universe proof found ${where}`));
+  expect(await ask(client)).toEqual({ ok: true, value: null });
+});
+
 test('a message of the server is one line without control characters, and not endless', async () => {
   const answer = await ask(await answering(saying(STATUS.UNKNOWN, `a\u001b[31m\nb${'c'.repeat(5_000)}`)));
   const message = answer.ok ? '' : answer.failure.message;
