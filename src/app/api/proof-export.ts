@@ -34,9 +34,11 @@ export const proofExport = defineOperation({
 
 function candidates(state: AssetState, given: string): readonly Holding[] {
   const delivery = [...state.anchors.values()].flatMap(({ deliveries }) => deliveries.filter(({ address }) => address === given));
-  if (delivery.length > 0) return delivery.flatMap(({ key }) => state.holdings.get(key) ?? []);
+  const isThere = (holding: Holding): boolean => holdingState(state, holding) !== 'replaced';
+  if (delivery.length > 0) return delivery.flatMap(({ key }) => state.holdings.get(key) ?? []).filter(isThere);
   const { id } = assetOf(state, given);
-  return [...state.holdings.values()].filter((holding) => equal(holding.facts.assetId, id) && holdingState(state, holding) !== 'tombstone');
+  const own = [...state.holdings.values()].filter((holding) => equal(holding.facts.assetId, id) && isThere(holding));
+  return own.filter((holding) => holdingState(state, holding) !== 'tombstone');
 }
 
 function isAt({ outPoint }: Holding['facts'], given: string): boolean {
