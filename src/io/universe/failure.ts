@@ -15,6 +15,8 @@ const GARBLED = /pars|deserializ|decompress|invalid wire type|index out of range
 /** tapd answers nearly everything with UNKNOWN: what it means stands in the text. */
 const BY_TEXT: readonly (readonly [RegExp, UniverseFailure['code']])[] = [
   [/not yet ready|starting up|waiting to start|wallet locked|rate limit|too many requests|try again/i, 'UNREACHABLE'],
+  // Its view of the chain is behind ours.
+  [/block number out of range|unable to retrieve block|block height out of range/i, 'UNREACHABLE'],
   [/unable to fetch previous|no previous asset|missing previous/i, 'UNKNOWN_PREDECESSOR'],
   [/unable to verify proof|invalid proof|mismatch|unable to decode|sparse-decode|verify issuance/i, 'INVALID'],
 ];

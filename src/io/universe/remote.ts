@@ -9,6 +9,7 @@ import { equalOutPoint } from '../../bitcoin/tx.ts';
 import { type Address, harmless, openChannel } from '../grpc/client.ts';
 import type { LeafKey, Page, ProofType, Universe, UniverseFailure, UniverseId, UniverseProof, UniverseRoot } from './contract.ts';
 import { failed, orNull, universeFailure } from './failure.ts';
+import type { UniverseTotals } from './stats.ts';
 import {
   bytes,
   MAX_PAGE,
@@ -25,19 +26,12 @@ import {
   rpcProofType,
 } from './wire.ts';
 
-export interface UniverseStats {
-  readonly assets: number;
-  readonly groups: number;
-  readonly syncs: number;
-  readonly proofs: number;
-}
-
 export interface RemoteUniverse extends Universe {
   /** Whether it answers, and which run of the server this is: two addresses with one id are the same server. */
   info(): Promise<Result<{ readonly runtimeId: bigint }, UniverseFailure>>;
   /** Of all trees of a type, or of those given; null where the universe holds nothing. */
   multiverseRoot(proofType: ProofType, of?: readonly UniverseId[]): Promise<Result<NodeRef | null, UniverseFailure>>;
-  stats(): Promise<Result<UniverseStats, UniverseFailure>>;
+  stats(): Promise<Result<UniverseTotals, UniverseFailure>>;
   close(): void;
 }
 
