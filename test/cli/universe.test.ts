@@ -1,5 +1,6 @@
 // The universe as a user meets it: filled from proof files, looked at, and what it teaches the wallet; each command on its own, held to its schema.
-import { mkdtempSync } from 'node:fs';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
@@ -8,7 +9,7 @@ import { decodeAddressFor } from '../../src/bitcoin/address.ts';
 import type { RegtestChain } from '../../src/io/regtest/chain.ts';
 import { openRegtestInMemory } from '../../src/io/regtest/file.ts';
 import { type RegtestServer, serveRegtest } from '../../src/io/regtest/server.ts';
-import { ensureBuilt, lnkit } from './kit.ts';
+import { ensureBuilt, lnkit, ROOT } from './kit.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'lnkit-universe-'));
 const COURIER = 'universerpc://127.0.0.1:10029';
@@ -112,4 +113,50 @@ test('servers of the federation are listed, and one that nobody answers at is to
   expect(await ok('bob', 'universe', 'federation', 'list')).toMatchObject({ servers: [{ universe: '127.0.0.1:1', waiting: 0 }] });
   expect(await ok('bob', 'universe', 'federation', 'remove', '127.0.0.1:1')).toMatchObject({ removed: true });
   expect(await refused('bob', 'universe', 'federation', 'remove', '127.0.0.1:1')).toEqual(['NOT_FOUND', 3]);
+});
+
+const children: ChildProcess[] = [];
+afterAll(() => children.forEach((child) => void child.kill('SIGKILL')));
+
+/** `universe serve` of a person, beside whatever else runs, until it is told to end. */
+async function serving(who: string): Promise<{ readonly listen: string; readonly pid: number; end(): Promise<number> }> {
+  const child = spawn(process.execPath, [join(ROOT, 'bin/lnkit.js'), 'universe', 'serve', '--listen', '127.0.0.1:0', '--json'], {
+    env: { PATH: process.env['PATH'] ?? '', LNKIT_DATADIR: join(folder, who), LNKIT_NETWORK: 'regtest', LNKIT_CHAIN: server.bitcoindUrl },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  children.push(child);
+  const ended = new Promise<number>((resolve) => child.once('exit', (code) => resolve(code ?? -1)));
+  const line = await new Promise<string>((resolve, reject) => {
+    child.stdout.once('data', (data: Uint8Array) => resolve(Buffer.from(data).toString()));
+    void ended.then((code) => reject(new Error(`it ended with ${code}`)));
+  });
+  const { listen, pid } = JSON.parse(line) as { listen: string; pid: number };
+  return {
+    listen,
+    pid,
+    end() {
+      child.kill('SIGINT');
+      return ended;
+    },
+  };
+}
+
+test('a universe that is served is synced from and pushed to, its certificate is kept, and Ctrl-C ends it', async () => {
+  await ok('carol', 'init');
+  const first = await serving('bob');
+  const key = readFileSync(join(folder, 'bob/regtest/universe.pem'), 'utf8');
+  const { roots } = await ok<{ roots: readonly Root[] }>('bob', 'universe', 'roots');
+  expect(await ok('carol', 'universe', 'sync', first.listen)).toMatchObject({ universes: [{ stored: 1 }, { stored: 1 }] });
+  expect(await ok('carol', 'universe', 'roots')).toMatchObject({ roots });
+  expect(await first.end()).toBe(0);
+  expect(await refused('carol', 'universe', 'sync', first.listen)).toEqual(['PEER_UNREACHABLE', 7]);
+  const empty = await serving('dave');
+  expect(await ok('carol', 'universe', 'push', empty.listen)).toMatchObject({ universes: [{ stored: 1 }, { stored: 1 }] });
+  expect(await refused('dave', 'universe', 'serve', '--listen', empty.listen)).toEqual(['USAGE', 2]);
+  expect(await refused('dave', 'universe', 'serve', '--listen', 'nowhere')).toEqual(['USAGE', 2]);
+  expect(await ok('dave', 'universe', 'roots')).toMatchObject({ roots });
+  await empty.end();
+  const second = await serving('bob');
+  expect(readFileSync(join(folder, 'bob/regtest/universe.pem'), 'utf8')).toBe(key);
+  await second.end();
 });

@@ -1,20 +1,19 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { checkChain, openChain, parseChainUrl } from '../io/chain/open.ts';
-import type { ChainSource } from '../io/chain/source.ts';
-import { type GrpcServer, serveGrpc } from '../io/grpc/server.ts';
-import { serverCertificate } from '../io/universe/certificate.ts';
-import { UniverseDatabase } from '../io/universe/database.ts';
-import { LocalUniverse } from '../io/universe/local.ts';
-import { mailboxServer, sweepMailbox } from '../io/universe/mailbox-server.ts';
-import { MailboxStore } from '../io/universe/mailbox-store.ts';
-import { servedUniverse } from '../io/universe/served.ts';
-import { universeService } from '../io/universe/server.ts';
-import { networkDir, type Settings } from './config.ts';
-import { AppError } from './error.ts';
-import { chainError } from './node/chain-driver.ts';
-import type { JsonObject } from './operation.ts';
-import { count, object, text } from './schema.ts';
+import { checkChain, openChain, parseChainUrl } from '../../io/chain/open.ts';
+import type { ChainSource } from '../../io/chain/source.ts';
+import { type GrpcServer, serveGrpc } from '../../io/grpc/server.ts';
+import { serverCertificate } from '../../io/universe/certificate.ts';
+import { mailboxServer, sweepMailbox } from '../../io/universe/mailbox-server.ts';
+import { MailboxStore } from '../../io/universe/mailbox-store.ts';
+import { servedUniverse } from '../../io/universe/served.ts';
+import { universeService } from '../../io/universe/server.ts';
+import { networkDir, type Settings } from '../config.ts';
+import { AppError } from '../error.ts';
+import { chainError } from '../node/chain-driver.ts';
+import type { JsonObject } from '../operation.ts';
+import { count, object, text } from '../schema.ts';
+import { openOwnUniverse } from './own.ts';
 
 export const universeServeSchema = object({
   listen: text({ description: 'HOST:PORT' }),
@@ -44,11 +43,11 @@ export async function serveUniverse(options: UniverseServeOptions): Promise<void
   const chain = await openCheckedChain(settings);
   const open: (() => void)[] = [() => chain.close()];
   try {
-    const database = new UniverseDatabase(join(directory, 'universe.db'));
-    open.push(() => database.close());
+    const own = openOwnUniverse({ ...settings, chain });
+    open.push(() => own.close());
     const store = new MailboxStore(join(directory, 'mailbox.db'));
     open.push(() => store.close());
-    const served = servedUniverse(new LocalUniverse({ database, chain, now }), now);
+    const served = servedUniverse(own.universe, now);
     open.push(() => served.close());
     const mailbox = mailboxServer({ store, chain, now });
     const file = join(directory, 'universe.pem');
