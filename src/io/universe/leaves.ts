@@ -178,9 +178,16 @@ function writeLeafRow(database: UniverseDatabase, universe: bigint, { key, raw, 
   const id = assetId(proof.asset.genesis);
   const places = [universe, leafTreeKey(key), txid, vout, proof.asset.scriptKey, id, signed(proof.asset.amount)] as const;
   const row = database.one(sql, ...places, blockHash(proof.blockHeader), proof.blockHeight, now, raw);
-  database.run("INSERT INTO event (at, kind, asset_id) VALUES (?, 'proof', ?)", now, id);
+  tally(database, 'proof', id, now);
   return must(row ?? undefined, 'the row of a leaf')['id'] as bigint;
 }
+
+/** Counts an event of today. */
+export function tally(database: UniverseDatabase, kind: 'proof' | 'sync', id: Bytes, now: number): void {
+  const sql = 'INSERT INTO tally VALUES (?, ?, ?, 1) ON CONFLICT (asset_id, kind, day) DO UPDATE SET n = n + 1';
+  database.run(sql, Math.floor(now / DAY_S), kind, id);
+}
+const DAY_S = 86_400;
 
 /** Every server of the federation is to get it, also where it had an older one. */
 function enqueue(database: UniverseDatabase, leaf: bigint, now: number): void {

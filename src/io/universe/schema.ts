@@ -40,4 +40,14 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX event_at ON event (at);
   CREATE INDEX event_asset ON event (asset_id, kind);
   `,
+  // Counted by day: who asks again and again must not fill the disk.
+  `
+  CREATE TABLE tally (
+    day INTEGER NOT NULL, kind TEXT NOT NULL CHECK (kind IN ('proof', 'sync')), asset_id BLOB NOT NULL, n INTEGER NOT NULL,
+    PRIMARY KEY (asset_id, kind, day)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX tally_day ON tally (day);
+  INSERT INTO tally SELECT at / 86400, kind, asset_id, count(*) FROM event GROUP BY 1, 2, 3;
+  DROP TABLE event;
+  `,
 ];

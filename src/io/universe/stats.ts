@@ -3,6 +3,7 @@ import type { Bytes } from '../../base/bytes.ts';
 import type { TxId } from '../../base/ids.ts';
 import type { LeafKey, Page, UniverseId } from './contract.ts';
 import { type Columns, plain, type UniverseDatabase, unsigned } from './database.ts';
+import { tally } from './leaves.ts';
 
 /** What is in a universe, and how it was asked: numbers for people. */
 
@@ -20,7 +21,7 @@ export function totals(database: UniverseDatabase): UniverseTotals {
     assets: number('SELECT count(*) AS n FROM asset'),
     groups: number('SELECT count(*) AS n FROM group_key'),
     proofs: number('SELECT count(*) AS n FROM leaf'),
-    syncs: number("SELECT count(*) AS n FROM event WHERE kind = 'sync'"),
+    syncs: number("SELECT sum(n) AS n FROM tally WHERE kind = 'sync'"),
   }));
 }
 
@@ -56,7 +57,7 @@ export function listAssets(
   query: Page & { readonly order: AssetOrder; readonly name: string | null },
 ): readonly AssetFacts[] {
   const sql = `SELECT asset.*, (SELECT count(*) FROM leaf WHERE asset_id = asset.id) AS proofs,
-    (SELECT count(*) FROM event WHERE asset_id = asset.id AND kind = 'sync') AS syncs
+    (SELECT coalesce(sum(n), 0) FROM tally WHERE asset_id = asset.id AND kind = 'sync') AS syncs
     FROM asset WHERE ? IS NULL OR name = ? ORDER BY ${ORDER_BY[query.order]} LIMIT ? OFFSET ?`;
   return database.read(() => database.all(sql, query.name, query.name, query.limit, query.offset).map((row) => factsOf(database, row)));
 }
@@ -133,19 +134,19 @@ export interface DayEvents {
   readonly syncs: number;
 }
 
-/** What happened on each day from `since` (unix seconds) on; days without anything are left out. */
+/** What happened on each day from that of `since` (unix seconds) on; days without anything are left out. */
 export function eventsByDay(database: UniverseDatabase, since: number): readonly DayEvents[] {
-  const sql = `SELECT date(at, 'unixepoch') AS day, sum(kind = 'proof') AS proofs, sum(kind = 'sync') AS syncs FROM event
-    WHERE at >= ? GROUP BY day ORDER BY day`;
+  const sql = `SELECT date(day * 86400, 'unixepoch') AS date, sum(CASE kind WHEN 'proof' THEN n ELSE 0 END) AS proofs,
+    sum(CASE kind WHEN 'sync' THEN n ELSE 0 END) AS syncs FROM tally WHERE day >= ? GROUP BY day ORDER BY day`;
   return database
-    .all(sql, since)
-    .map((row) => ({ date: row['day'] as string, proofs: Number(row['proofs']), syncs: Number(row['syncs']) }));
+    .all(sql, Math.floor(since / 86_400))
+    .map((row) => ({ date: row['date'] as string, proofs: Number(row['proofs']), syncs: Number(row['syncs']) }));
 }
 
-/** Notes that leaves of these assets were handed out. */
+/** Counts that leaves of these assets were handed out. */
 export function logSyncs(database: UniverseDatabase, assetIds: readonly Bytes[], now: number): void {
   database.write(() => {
-    for (const id of assetIds) database.run("INSERT INTO event (at, kind, asset_id) VALUES (?, 'sync', ?)", now, id);
+    for (const id of assetIds) tally(database, 'sync', id, now);
   });
 }
 

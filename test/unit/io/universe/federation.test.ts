@@ -2,11 +2,13 @@ import { afterEach, expect, test } from 'vitest';
 import { assetId } from '../../../../src/asset/genesis.ts';
 import { fail } from '../../../../src/base/result.ts';
 import type { UniverseFailure } from '../../../../src/io/universe/contract.ts';
+import { UniverseDatabase } from '../../../../src/io/universe/database.ts';
 import { addServer, listServers, type OpenUniverse, removeServer, visitServers } from '../../../../src/io/universe/federation.ts';
 import type { LocalUniverse } from '../../../../src/io/universe/local.ts';
+import { MIGRATIONS } from '../../../../src/io/universe/schema.ts';
 import { eventsByDay, listAssets, listLeaves, logSyncs, totals, universesNamed } from '../../../../src/io/universe/stats.ts';
 import { mint, newKey, newWorld, send, transfer } from '../../asset/asset-life.ts';
-import { cleanUp, fill, newUniverse } from './kit.ts';
+import { cleanUp, fill, newPath, newUniverse } from './kit.ts';
 
 afterEach(cleanUp);
 
@@ -102,6 +104,27 @@ test('a server that leaves the federation takes what waited for it along', async
   await fill(local, mint(world));
   removeServer(local.database, 'a:1');
   expect(local.database.one('SELECT count(*) AS n FROM push')).toEqual({ n: 0n });
+});
+
+test('a universe of the first version keeps what it counted', () => {
+  const path = newPath();
+  const old = new UniverseDatabase(path, MIGRATIONS.slice(0, 1));
+  const id = new Uint8Array(32).fill(7);
+  for (const [at, kind] of [
+    [NOW, 'sync'],
+    [NOW + 1, 'sync'],
+    [NOW, 'proof'],
+    [NOW + 86_400, 'sync'],
+  ] as const)
+    old.run('INSERT INTO event (at, kind, asset_id) VALUES (?, ?, ?)', at, kind, id);
+  old.close();
+  const database = new UniverseDatabase(path);
+  expect(eventsByDay(database, 0)).toEqual([
+    { date: '2027-01-15', proofs: 1, syncs: 2 },
+    { date: '2027-01-16', proofs: 0, syncs: 1 },
+  ]);
+  expect(totals(database).syncs).toBe(3);
+  database.close();
 });
 
 test('statistics tell assets, groups, proofs, supply and how often leaves were handed out', async () => {
