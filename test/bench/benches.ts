@@ -9,6 +9,7 @@ export const BENCHES: { readonly [name: string]: () => Promise<{ readonly bench:
   payments: () => import('./payments.ts'),
   oneshot: () => import('./oneshot.ts'),
   gossip: () => import('./gossip.ts'),
+  flood: () => import('./flood.ts'),
   'graph-load': () => import('./graph-load.ts'),
   route: () => import('./route.ts'),
   split: () => import('./split.ts'),

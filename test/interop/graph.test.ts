@@ -5,7 +5,7 @@ import { type Outpoint, parseOutpoint } from './harness/lnd-client.ts';
 import { eventually } from './harness/poll.ts';
 import { call, fund, type LnkitPayment, pay, waitUntilUsable } from './moves.ts';
 
-/** kit (lnkit) has a channel with alice and one with bob, and each of them one with dora; alice and bob have three between them. */
+/** kit (lnkit) has a channel with alice and one with bob, and each of them one with dora; alice and bob have 18 between them. */
 const lab = useLab(['bitcoind', 'lnd'], async (lab) => {
   const [alice, bob, dora, kit] = await Promise.all([lab.lnd('alice'), lab.lnd('bob'), lab.lnd('dora'), lab.lnkit('kit')]);
   await kit.startDaemon();
@@ -20,7 +20,13 @@ const lab = useLab(['bitcoind', 'lnd'], async (lab) => {
   };
   await open(alice, dora, 1_000_000, 200_000);
   await open(bob, dora, 1_000_000, 200_000);
-  for (const amount of [300_000, 400_000, 500_000]) await open(alice, bob, amount, 100_000);
+  for (const [from, to] of [
+    [alice, bob],
+    [bob, alice],
+  ] as const) {
+    const channels = Array.from({ length: 9 }, (_, i) => ({ peer: to.nodeId, amountSat: 200_000 + 50_000 * i, pushSat: 100_000 }));
+    lnds.push(...(await from.client.openChannels(channels)));
+  }
   const own: Outpoint[] = [];
   for (const lnd of [alice, bob]) {
     const opened = await kit.ok<{ funding_outpoint: string }>('channel', 'open', lnd.address, '900000sat', '--push', '100000sat');
@@ -32,7 +38,8 @@ const lab = useLab(['bitcoind', 'lnd'], async (lab) => {
   return { alice, bob, dora, kit, lnds, own };
 });
 
-const ALL_CHANNELS = 7;
+const LND_CHANNELS = 20;
+const ALL_CHANNELS = LND_CHANNELS + 2;
 
 interface Stats {
   readonly nodes: number;
@@ -40,7 +47,7 @@ interface Stats {
   readonly updates: number;
 }
 
-test('the channels of lnds are learned from them, each with both policies', async () => {
+test('the 20 channels of lnds are learned from them, each with both policies', async () => {
   const { kit, alice, lnds } = lab();
   const stats = await eventually('lnkit to know every channel', async () => {
     await kit.ok('gossip', 'sync', alice.address, '--timeout', '5s').catch(() => undefined);
@@ -48,6 +55,7 @@ test('the channels of lnds are learned from them, each with both policies', asyn
     return found.channels === ALL_CHANNELS && found.updates === 2 * ALL_CHANNELS ? found : undefined;
   });
   expect(stats.nodes).toBe(4);
+  expect(lnds).toHaveLength(LND_CHANNELS);
   const known = await alice.client.describeGraph();
   for (const { txid, index } of lnds) {
     const edge = known.edges.find(({ chan_point }) => chan_point === `${txid}:${index}`);

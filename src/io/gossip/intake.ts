@@ -5,6 +5,7 @@ import type { NodeId } from '../../base/ids.ts';
 import type { RapidSnapshot } from '../../bolt/gossip/rapid.ts';
 import {
   addressesAreWellFormed,
+  isOversized,
   policyOfUpdate,
   type RawChannelAnnouncement,
   type RawChannelUpdate,
@@ -34,6 +35,7 @@ export type Refusal =
   /** Of gossip version 2, for which there is no validation yet. */
   | 'version_2'
   | 'version_2_malformed'
+  | 'oversized'
   | 'wrong_chain'
   | 'duplicate'
   | 'stale'
@@ -88,7 +90,7 @@ interface Pending {
 
 const FUTURE_SECONDS = 86_400;
 const BATCH = 512;
-/** Messages that may wait for verification: about 20 MB. */
+/** Messages that may wait for verification: measured, so many channel announcements raise the memory by 200 MiB, mostly views on their parts. */
 const MAX_WAITING = 50_000;
 /** Ten times today's main network. */
 const MAX_CHANNELS = 500_000;
@@ -103,6 +105,7 @@ export class Intake {
   #last: Promise<void> = Promise.resolve();
   #idle: { readonly upTo: number; readonly resolve: () => void }[] = [];
   #queued = 0;
+  readonly #dropped = new Set<number>();
   #applied = 0;
   readonly #limit = new UpdateLimit();
   #rooms: { readonly most: number; readonly resolve: () => void }[] = [];
@@ -133,6 +136,11 @@ export class Intake {
     return new Promise((resolve) => this.#rooms.push({ most, resolve }));
   }
 
+  /** What waits of a link is not looked at any more: its peer was let go, and verifying the rest would be what it wanted. */
+  drop(link: number): void {
+    if (this.#queue.length > 0) this.#dropped.add(link);
+  }
+
   /** Takes in a digest that nobody signed, unless it is too old to be of use, or of the future: then updates would seem old beside it. */
   async takeDigest(digest: RapidSnapshot): Promise<'stale' | 'future' | null> {
     const { graph, database, chainHash } = this.#options;
@@ -147,6 +155,7 @@ export class Intake {
   submit(bytes: Bytes, origin: Origin, capacitySat?: number): boolean {
     const message = readGossip(bytes);
     if (message === null) return this.#refuse(refusalOfUnread(bytes), null, origin);
+    if (isOversized(message)) return this.#refuse('oversized', message, origin);
     const refusal = this.#precheck(message, origin);
     if (refusal !== null) return this.#refuse(refusal, message, origin);
     if (origin.kind === 'own') {
@@ -302,17 +311,22 @@ export class Intake {
   #start(batch: readonly Item[]): void {
     this.#flying++;
     const { verifier } = this.#options;
-    const checked = verifier.verify(batch).then(async (valid) => ({ valid, funded: await this.#checkFunding(batch, valid) }));
+    const isDropped = ({ origin }: Item): boolean => origin.kind === 'peer' && this.#dropped.has(origin.link);
+    const due = this.#dropped.size === 0 ? batch : batch.filter((item) => !isDropped(item));
+    if (due !== batch)
+      for (const item of batch) if (isDropped(item) && item.message.kind === 'channel_announcement') this.#expectNoMore(item.message);
+    const checked = verifier.verify(due).then(async (valid) => ({ valid, funded: await this.#checkFunding(due, valid) }));
     // In the order in which they came, however the workers finish.
     this.#last = this.#last.then(async () => {
       const { valid, funded } = await checked;
-      batch.forEach((item, i) => {
+      due.forEach((item, i) => {
         this.#finish(item, valid[i] === true, funded.get(item) ?? null);
       });
       this.#flying--;
       this.#applied += batch.length;
       this.#makeRoom();
       if (this.#queue.length > 0) this.#schedule();
+      else this.#dropped.clear();
     });
   }
 

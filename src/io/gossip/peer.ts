@@ -14,6 +14,7 @@ const WEIGHTS: Readonly<Record<Refusal, number>> = {
   version_2_malformed: 10,
   bad_order: 200,
   bad_address: 50,
+  oversized: 50,
   wrong_chain: 50,
   // Which of two tellers lies is not known: one contradiction says little.
   contradicting: 5,
@@ -66,6 +67,9 @@ export class GossipPeer {
   syncs = 0;
   failures = 0;
   answering = false;
+  answeringRange = false;
+  /** What it asked us of late. */
+  questions = 0;
   /** Channels it announced without being asked, of late. */
   unasked = 0;
   #score = 0;
@@ -73,6 +77,7 @@ export class GossipPeer {
   readonly #options: PeerOptions;
   #outbox: Iterator<Message>[] = [];
   #pumping = false;
+  #replayed: Iterator<Message> | null = null;
 
   constructor(options: PeerOptions) {
     this.#options = options;
@@ -99,6 +104,13 @@ export class GossipPeer {
     this.#pump();
   }
 
+  /** Sends what its filter asks for, in place of what is still to be sent for an earlier one. */
+  replay(messages: Iterator<Message> | null): void {
+    this.#outbox = this.#outbox.filter((waiting) => waiting !== this.#replayed);
+    this.#replayed = messages;
+    if (messages !== null) this.stream(messages);
+  }
+
   leave(): void {
     this.#gone = true;
     this.#outbox = [];
@@ -112,6 +124,7 @@ export class GossipPeer {
   forgive(): void {
     this.#score = Math.floor(this.#score / 2);
     this.unasked = 0;
+    this.questions = 0;
   }
 
   #pump(): void {

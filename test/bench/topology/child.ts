@@ -4,11 +4,15 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { fromHex, toHex } from '../../../src/base/bytes.ts';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { compare, fromHex, toHex } from '../../../src/base/bytes.ts';
 import type { NodeId } from '../../../src/base/ids.ts';
 import { unixTime } from '../../../src/base/units.ts';
+import { NETWORK_PARAMS } from '../../../src/bitcoin/network.ts';
 import { type RawGossip, readGossip } from '../../../src/bolt/gossip/raw.ts';
 import { secp } from '../../../src/crypto/ec.ts';
+import { sha256d } from '../../../src/crypto/hash.ts';
 import { type GossipOptions, type GossipService, openGossip } from '../../../src/io/gossip/service.ts';
 import { pooledVerifier, type VerifyJob } from '../../../src/io/gossip/verifier.ts';
 import { type BenchLink, dial, serve } from './link.ts';
@@ -139,10 +143,84 @@ async function syncing(target: string): Promise<void> {
   process.exit(0);
 }
 
+/**
+ * A peer that announces a million channels that do not exist, each signed as it should be, with nobody to ask the chain: the most that it can
+ * make us keep. It waits for us, so that nothing is refused because too much waits.
+ */
+async function flooding(directory: string): Promise<void> {
+  let letGo: string | null = null;
+  const service = await openGossip({
+    ...options(directory, secret(1), () => null),
+    punish: (_link, _peer, why) => {
+      letGo = why;
+    },
+  });
+  service.graph();
+  const peer = secp.publicKey(secret(9)) as NodeId;
+  service.handle({ kind: 'peer_ready', link: 1, peer, features: new Uint8Array(0) });
+  const bogus = bogusChannels(20_000);
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  collect();
+  const before = { rss: rss(), live: live() };
+  const started = performance.now();
+  let announced = 0;
+  for (; announced < BOGUS && letGo === null; announced++) {
+    service.receive(1, bogus(announced));
+    if (service.waiting > 8_192) await service.sync(0);
+  }
+  for (let i = announced; i < BOGUS; i++) service.receive(1, new Uint8Array(0));
+  await service.sync(0);
+  const { channels, refused } = service.status();
+  const peakRssMib = process.resourceUsage().maxRSS / 1024;
+  collect();
+  say({
+    seconds: (performance.now() - started) / 1000,
+    announced,
+    letGo,
+    channels,
+    refused,
+    addedLiveMib: live() - before.live,
+    addedRssMib: rss() - before.rss,
+    peakRssMib,
+  });
+  await service.close();
+}
+
+const BOGUS = 1_000_000;
+const live = (): number => {
+  const { heapUsed, external } = process.memoryUsage();
+  return (heapUsed + external) / MIB;
+};
+
+/** Announcements between `count` nodes, funded with the nodes' own keys: two signatures each instead of four. */
+function bogusChannels(count: number): (n: number) => Uint8Array {
+  const nodes = Array.from({ length: count }, (_, i) => {
+    const key = new Uint8Array(32);
+    new DataView(key.buffer).setUint32(28, i + 1);
+    return { key, id: secp.publicKey(key) };
+  }).sort((a, b) => compare(a.id, b.id));
+  return (n) => {
+    const [low, high] = [n % (count - 1), (n % (count - 1)) + 1 + (Math.floor(n / count) % (count - 1 - (n % (count - 1))))];
+    const [one, two] = [nodes[low], nodes[high]] as [(typeof nodes)[number], (typeof nodes)[number]];
+    const bytes = new Uint8Array(432);
+    const view = new DataView(bytes.buffer);
+    view.setUint16(0, 256);
+    bytes.set(NETWORK_PARAMS.regtest.chainHash, 260);
+    view.setBigUint64(292, BigInt(n + 1) << 16n);
+    for (const [i, { id }] of [one, two, one, two].entries()) bytes.set(id, 300 + 33 * i);
+    const hash = sha256d(bytes.subarray(258));
+    const signatures = [secp.sign(hash, one.key), secp.sign(hash, two.key)];
+    for (let i = 0; i < 4; i++) bytes.set(signatures[i & 1] as Uint8Array, 2 + 64 * i);
+    return bytes;
+  };
+}
+
 const [what, first = '', second = ''] = process.argv.slice(2);
 if (what === 'native') await native(first);
 else if (what === 'import') await importing(first, second);
 else if (what === 'load') await loading(first);
 else if (what === 'serve') await serving(first);
 else if (what === 'sync') await syncing(first);
+else if (what === 'flood') await flooding(first);
 else throw new Error(`child.ts: ${what}`);

@@ -128,6 +128,26 @@ export class LndClient {
     return { txid: base64ToTxid(point.funding_txid_bytes), index: point.output_index };
   }
 
+  /** Several channels with one funding transaction. */
+  async openChannels(
+    channels: readonly { readonly peer: string; readonly amountSat: number; readonly pushSat: number }[],
+  ): Promise<readonly Outpoint[]> {
+    const opened = await this.rest.call<{ pending_channels: readonly { txid: string; output_index: number }[] }>(
+      'POST',
+      '/v1/channels/batch',
+      {
+        channels: channels.map(({ peer, amountSat, pushSat }) => ({
+          node_pubkey: hexToBase64(peer),
+          local_funding_amount: String(amountSat),
+          push_sat: String(pushSat),
+        })),
+        sat_per_vbyte: '2',
+        spend_unconfirmed: true,
+      },
+    );
+    return opened.pending_channels.map(({ txid, output_index }) => ({ txid: base64ToTxid(txid), index: output_index }));
+  }
+
   async listChannels(): Promise<readonly Lnd.LndChannel[]> {
     return (await this.rest.call<{ channels: Lnd.LndChannel[] }>('GET', '/v1/channels')).channels;
   }

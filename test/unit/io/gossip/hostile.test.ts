@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { fromHex } from '../../../../src/base/bytes.ts';
+import { compare, fromHex } from '../../../../src/base/bytes.ts';
 import type { BlockHash, TxId } from '../../../../src/base/ids.ts';
 import { fail, ok } from '../../../../src/base/result.ts';
 import { height, sat, unixTime } from '../../../../src/base/units.ts';
@@ -12,7 +12,7 @@ import { encodeScids } from '../../../../src/bolt/gossip/encoding.ts';
 import { decodeMessage, encodeMessage, type Message } from '../../../../src/bolt/wire/message.ts';
 import { type ChainSource, unreachable } from '../../../../src/io/chain/source.ts';
 import vectors from '../../../vectors/gossip-version-2-lnd.json' with { type: 'json' };
-import { announcement, channel, GOSSIP_FEATURES, type Harness, NOW, open, party, update } from './world.ts';
+import { announcement, channel, GOSSIP_FEATURES, type Harness, NOW, nodeAnnouncement, open, party, update } from './world.ts';
 
 const [self, a, b] = [party(1), party(2), party(3)];
 const scidAt = (block: number, index = 1): bigint => (BigInt(block) << 40n) | (BigInt(index) << 16n);
@@ -62,6 +62,22 @@ describe('a peer that misbehaves is let go', () => {
     await harness.service.close();
     await busy.service.close();
   });
+  it('for a second range query before the first was answered, or for more questions than anybody needs', async () => {
+    const ask = { name: 'query_channel_range', chainHash, firstBlocknum: 0, numberOfBlocks: 100, tlvs: {} } as const;
+    const busy = await open(self, { backlog: () => 1e9 });
+    ready(busy);
+    say(busy, [ask, ask]);
+    expect(busy.punished).toEqual(['a second query_channel_range before the first was answered']);
+    const harness = await open(self);
+    ready(harness);
+    for (let i = 0; i < 1000; i++) say(harness, [ask]);
+    expect(harness.punished).toEqual([]);
+    expect(harness.sent.filter(({ message }) => message.name === 'reply_channel_range')).toHaveLength(1000);
+    say(harness, [ask]);
+    expect(harness.punished).toEqual(['more questions about the graph than anybody needs']);
+    await busy.service.close();
+    await harness.service.close();
+  });
   it('for replies to a sync that cannot be decoded', async () => {
     const harness = await open(self);
     ready(harness);
@@ -72,9 +88,63 @@ describe('a peer that misbehaves is let go', () => {
     expect(harness.punished).toHaveLength(1);
     await harness.service.close();
   });
-  it('for many messages of another chain, of the future, or contradicting', async () => {
-    const wrong = Array.from({ length: 25 }, (_, i) => announcement(a, b, scidAt(i), { chainHash: new Uint8Array(32) as BlockHash }));
-    expect(await punishedFor(wrong)).toEqual(['gossip refused: wrong chain']);
+  it('for many messages of another chain, of the future, unsorted, oversized or contradicting', async () => {
+    const many = (count: number, make: (n: number) => Message): readonly Message[] => Array.from({ length: count }, (_, i) => make(i));
+    const [low, high] = compare(a.id, b.id) < 0 ? [a, b] : [b, a];
+    const large = { unknown: [{ type: 9n, value: new Uint8Array(3000) }] };
+    const kinds: readonly (readonly [string, number, (n: number) => Message])[] = [
+      ['wrong chain', 20, (n) => announcement(a, b, scidAt(n), { chainHash: new Uint8Array(32) as BlockHash })],
+      ['bad order', 5, (n) => announcement(a, b, scidAt(n), { nodeId1: high.id, nodeId2: low.id })],
+      ['oversized', 20, (n) => announcement(a, b, scidAt(n), { tlvs: large })],
+      ['future', 50, (n) => update(a, b, scidAt(10), { timestamp: NOW + 100_000 + n })],
+      ['contradicting', 200, (n) => update(a, b, scidAt(10), { feeBaseMsat: n })],
+    ];
+    for (const [why, count, make] of kinds) {
+      const harness = await open(self);
+      ready(harness);
+      say(harness, channel(a, b, scidAt(10)));
+      await harness.service.sync(0);
+      say(harness, many(count - 1, make));
+      expect(harness.punished, why).toEqual([]);
+      say(harness, [make(count)]);
+      expect(harness.punished).toEqual([`gossip refused: ${why}`]);
+      expect(harness.service.status()).toMatchObject({ channels: 1, updates: 2, refused: { [why.replace(' ', '_')]: count } });
+      await harness.service.close();
+    }
+  });
+  it('for one that cannot be read, or one forged signature', async () => {
+    for (const [why, bytes] of [
+      ['malformed', encodeMessage(announcement(a, b, scidAt(10))).subarray(0, 300)],
+      ['malformed', Uint8Array.of(1, 2)],
+      ['bad signature', encodeMessage({ ...announcement(a, b, scidAt(10)), features: Uint8Array.of(1) })],
+      ['bad signature', encodeMessage({ ...announcement(a, b, scidAt(10)), bitcoinSignature2: new Uint8Array(64) })],
+    ] as const) {
+      const harness = await open(self);
+      ready(harness);
+      harness.service.receive(1, bytes);
+      await harness.service.sync(0);
+      expect(harness.punished).toEqual([`gossip refused: ${why}`]);
+      expect(harness.service.status().channels).toBe(0);
+      await harness.service.close();
+    }
+  });
+  it('but not for what honest peers send now and then: duplicates, what is stale, of unknown channels and nodes, one bad address, one of tomorrow', async () => {
+    const harness = await open(self);
+    ready(harness);
+    const known = channel(a, b, scidAt(10));
+    say(harness, known);
+    await harness.service.sync(0);
+    for (let i = 0; i < 500; i++)
+      say(harness, [...known, update(a, b, scidAt(10), { timestamp: NOW - 500 }), update(a, b, scidAt(11)), nodeAnnouncement(party(50))]);
+    // A descriptor of IPv4 that is cut off; one of a type that nobody knows is none of our business.
+    say(harness, [nodeAnnouncement(a, NOW - 50, Uint8Array.of(1, 127, 0)), nodeAnnouncement(b, NOW - 50, Uint8Array.of(99, 1))]);
+    say(harness, [nodeAnnouncement(b, NOW + 100_000)]);
+    await harness.service.sync(0);
+    expect(harness.service.status().refused).toEqual({
+      ...{ duplicate: 1500, stale: 500, unknown_channel: 500, unknown_node: 500, bad_address: 1, future: 1 },
+    });
+    expect(harness.punished).toEqual([]);
+    await harness.service.close();
   });
   it('and hears no more of our graph, and tells us no more', async () => {
     const harness = await open(self);
@@ -84,6 +154,25 @@ describe('a peer that misbehaves is let go', () => {
     expect(harness.service.status()).toMatchObject({ channels: 0, peers: 0 });
     await harness.service.close();
   });
+});
+
+it('a filter that comes before the last one was answered takes its place', async () => {
+  let unsent = 1e9;
+  const harness = await open(self, { backlog: () => unsent });
+  ready(harness, 1, a);
+  ready(harness, 2, b);
+  say(harness, channel(a, b, scidAt(10)), 2);
+  await harness.service.sync(0);
+  const filter = (firstTimestamp: number): Message =>
+    ({ name: 'gossip_timestamp_filter', chainHash, firstTimestamp, timestampRange: 0xffffffff, tlvs: {} }) as const;
+  for (let i = 0; i < 20; i++) say(harness, [filter(0)]);
+  unsent = 0;
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  expect(harness.sent.filter(({ message }) => message.name === 'channel_announcement')).toHaveLength(1);
+  say(harness, [filter(NOW)]);
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  expect(harness.sent.filter(({ message }) => message.name === 'channel_announcement')).toHaveLength(1);
+  await harness.service.close();
 });
 
 describe('gossip of version 2', () => {
@@ -141,6 +230,28 @@ describe('a flood', () => {
     expect(harness.punished).toEqual(['gossip refused: rate limited']);
     expect(taken).toBeLessThanOrEqual(500);
     expect(harness.service.status().refused.rate_limited).toBe(1000);
+    await harness.service.close();
+  });
+
+  it('of a million channels with forged signatures ends after what may wait, and little memory is held', async () => {
+    const harness = await open(self);
+    ready(harness);
+    const bytes = encodeMessage(announcement(a, b, 1n));
+    const view = new DataView(bytes.buffer);
+    const before = process.memoryUsage().rss;
+    const started = performance.now();
+    for (let i = 1; i <= 1_000_000; i++) {
+      view.setBigUint64(258 + 2 + 32, BigInt(i));
+      harness.service.receive(1, harness.punished.length === 0 ? bytes.slice() : bytes);
+    }
+    expect(harness.punished).toEqual(['gossip refused: overflow']);
+    expect(harness.service.waiting).toBe(50_000);
+    expect(harness.service.status().refused).toEqual({ overflow: 1000 });
+    expect(process.memoryUsage().rss - before).toBeLessThan(400 * 2 ** 20);
+    // What waits of a peer that was let go is not verified any more: that would be minutes of work.
+    await harness.service.sync(0);
+    expect(harness.service.status()).toMatchObject({ waiting: 0, channels: 0, refused: { overflow: 1000 } });
+    expect(performance.now() - started).toBeLessThan(20_000);
     await harness.service.close();
   });
 

@@ -87,7 +87,7 @@ export function update(
   return { ...unsigned, signature: sign(unsigned, from.secret) };
 }
 
-export function nodeAnnouncement(of: Party, timestamp = NOW - 50): MessageNamed<'node_announcement'> {
+export function nodeAnnouncement(of: Party, timestamp = NOW - 50, addresses = new Uint8Array(0)): MessageNamed<'node_announcement'> {
   const unsigned: MessageNamed<'node_announcement'> = {
     name: 'node_announcement',
     signature: new Uint8Array(64),
@@ -96,7 +96,7 @@ export function nodeAnnouncement(of: Party, timestamp = NOW - 50): MessageNamed<
     nodeId: of.id,
     rgbColor: new Uint8Array(3),
     alias: new Uint8Array(32),
-    addresses: new Uint8Array(0),
+    addresses,
     tlvs: {},
   };
   return { ...unsigned, signature: sign(unsigned, of.secret) };
