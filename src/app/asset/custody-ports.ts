@@ -17,6 +17,7 @@ export type OpenMailbox = Mailbox & { close(): void };
 /** Of our own universe, what keeping takes. */
 export interface KeepingUniverse {
   query: Universe['query'];
+  leafKeys: Universe['leafKeys'];
   insertMany(leaves: readonly UniverseLeaf[]): Promise<readonly Result<unknown, UniverseFailure>[]>;
 }
 

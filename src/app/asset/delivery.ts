@@ -20,6 +20,7 @@ import type { TryFailure } from '../../node/asset/custody.ts';
 import { transitionsOf } from '../../node/asset/files.ts';
 import type { Anchor, AnchorBlock, AssetState, Delivery, Holding } from '../../node/asset/types.ts';
 import { type CustodyPorts, DONE, type KeepingUniverse, type Tried, withCourier } from './custody-ports.ts';
+import { firstOfGroup } from './delivery-group.ts';
 import { reproveHistories } from './reprove.ts';
 
 /** What is to be delivered of one output to one address: of version 2 it may be several assets, of which the receiver is told at once. */
@@ -73,7 +74,9 @@ export async function deliver(ports: CustodyPorts, job: DeliveryJob): Promise<Tr
     for (const holding of undelivered) {
       const leaves = leavesFor(ports, holding);
       if (!leaves.ok) return leaves;
-      const done = await courier.deliver(leaves.value);
+      // Down a hashmail goes one file and nothing else.
+      const before = address.scheme === 'hashmail' ? [] : await firstOfGroup(ports, holding);
+      const done = await courier.deliver([...before, ...leaves.value]);
       if (!done.ok) return done;
     }
     // The proofs first: whoever hears of them finds them.

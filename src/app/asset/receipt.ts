@@ -1,4 +1,5 @@
 import { decodeTapAddress, type TapAddress } from '../../asset/address/address.ts';
+import type { CourierScheme } from '../../asset/address/courier.ts';
 import type { Asset } from '../../asset/asset.ts';
 import { type LeafLocator, MAX_STEPS_BACK, type UniverseLeaf, walkBack } from '../../asset/courier.ts';
 import { assetId } from '../../asset/genesis.ts';
@@ -50,12 +51,12 @@ export async function receive(ports: CustodyPorts, { address, arrival }: Receipt
     const told = await ports.command({ kind: 'proved', script: address.script, outPoint: arrival.outPoint });
     return told.ok ? DONE : told;
   }
-  return withCourier(ports, tap.proofCourier, async (courier) => {
+  return withCourier(ports, tap.proofCourier, async (courier, { scheme }) => {
     const files: FileParts[] = [];
     const locators: LeafLocator[] = [];
     for (const part of arrival.parts) {
       const locator = locatorOf(ports.state().assets, tap, arrival, part);
-      const file = await fetchFile(courier, locator, signal);
+      const file = await fetchFile(courier, { newest: locator, kinds: KINDS_BY_SCHEME[scheme], signal });
       if (!file.ok) return file;
       const checked = await checkArrived(ports, { tap, arrival, part, file: file.value, signal });
       if (!checked.ok) return checked;
@@ -101,13 +102,16 @@ function locatorOf(state: AssetState, tap: TapAddress, arrival: Arrival, part: A
 }
 
 /** Walks back from the newest transition to the minting. */
-export async function fetchFile(courier: OpenCourier, newest: LeafLocator, signal: AbortSignal): Promise<Result<Bytes, TryFailure>> {
+export async function fetchFile(
+  courier: OpenCourier,
+  { newest, kinds, signal }: { readonly newest: LeafLocator; readonly kinds: readonly Kind[]; readonly signal: AbortSignal },
+): Promise<Result<Bytes, TryFailure>> {
   const fetched: Bytes[] = [];
   let locator = newest;
   let size = 0;
   for (let step = 0; step <= MAX_STEPS_BACK; step++) {
     signal.throwIfAborted();
-    const found = await find(courier, locator);
+    const found = await find(courier, locator, kinds);
     if (!found.ok) return found;
     if (found.value === null)
       return refused(
@@ -127,9 +131,16 @@ export async function fetchFile(courier: OpenCourier, newest: LeafLocator, signa
   return refused('TOO_LARGE', `more than ${MAX_STEPS_BACK} transitions`);
 }
 
-/** Whether a transition is a minting, only the courier knows. */
-async function find(courier: OpenCourier, locator: LeafLocator): Promise<Result<Bytes | null, TryFailure>> {
-  for (const kind of ['transfer', 'issuance'] as const satisfies readonly UniverseLeaf['kind'][]) {
+type Kind = UniverseLeaf['kind'];
+/** Whether a transition is a minting, only a universe knows: it keeps the two apart. A hashmail gives all of a file at once, and waits for it. */
+const KINDS_BY_SCHEME: { readonly [S in CourierScheme]: readonly Kind[] } = {
+  hashmail: ['transfer'],
+  universerpc: ['transfer', 'issuance'],
+  'authmailbox+universerpc': ['transfer', 'issuance'],
+};
+
+async function find(courier: OpenCourier, locator: LeafLocator, kinds: readonly Kind[]): Promise<Result<Bytes | null, TryFailure>> {
+  for (const kind of kinds) {
     const found = await courier.find(locator, kind);
     if (!found.ok || found.value !== null) return found;
   }

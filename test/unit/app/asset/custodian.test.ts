@@ -239,6 +239,29 @@ test('a group of two tranches goes to one address of version 2 at once, is taken
   for (const holding of alice.node.free()) alice.node.verified(alice.node.file(holding));
 });
 
+test('with a later tranche the minting that began the group goes to the courier, for it takes no other', async () => {
+  const { chain, server, alice, bob, ids } = world(seedling('one', 30n, { group: { kind: 'new' } }));
+  const groupKey = alice.node.assets.known.get(idOf(ids))?.groupKey as Bytes;
+  const [second] = mint(alice.node, seedling('two', 20n, { group: { kind: 'existing', groupKey } }));
+  bob.node.receive(alice.node.file(second as Holding));
+  sendTo(alice.node, bob.node.address((second as Holding).facts.assetId, 20n));
+  chain.mine();
+  await alice.work();
+  const minted = (id: Bytes): boolean => [...server.leaves.values()].some(({ kind, assetId }) => kind === 'issuance' && equal(assetId, id));
+  expect([minted(idOf(ids)), minted((second as Holding).facts.assetId)]).toEqual([true, true]);
+  await bob.work();
+  expect(bob.node.amounts()).toEqual([20n]);
+  // bob has the first only in his universe.
+  const { universe, stored } = keeping();
+  stored.push(...[...server.leaves.values()].filter(({ kind }) => kind === 'issuance'));
+  bob.universe = universe;
+  server.leaves.clear();
+  sendTo(bob.node, alice.node.address((second as Holding).facts.assetId, 5n));
+  chain.mine();
+  await bob.work();
+  expect([minted(idOf(ids)), delivery(bob).deliveredAt !== null]).toEqual([true, true]);
+});
+
 test('a plain asset and a collectible go to addresses of version 2; the amount of the address holds where it has one', async () => {
   const { chain, alice, bob, ids } = world(seedling('coin', 9n), seedling('portrait', 1n, { type: 1 }));
   const [coin, portrait] = [openAddress(bob.node, idOf(ids, 0), 4n), openAddress(bob.node, idOf(ids, 1), 1n)];
@@ -356,13 +379,14 @@ function keeping(): { readonly universe: KeepingUniverse; readonly stored: Unive
   const stored: UniverseLeaf[] = [];
   const query = async (_: UniverseId, { outPoint, scriptKey }: LeafKey) => {
     const found = stored.findLast((leaf) => sameOutPoint(leaf.outPoint, outPoint) && equal(leaf.scriptKey, scriptKey));
-    return ok(found === undefined ? null : ({ proof: found.proof } as UniverseProof));
+    return ok(found === undefined ? null : ({ proof: found.proof, assetId: found.assetId } as UniverseProof));
   };
   const insertMany = async (leaves: readonly UniverseLeaf[]) => {
     stored.push(...leaves);
     return leaves.map((leaf) => ok(leaf));
   };
-  return { universe: { query, insertMany }, stored };
+  const leafKeys = async () => ok(stored.filter(({ kind }) => kind === 'issuance'));
+  return { universe: { query, leafKeys, insertMany }, stored };
 }
 
 async function until(holds: () => boolean): Promise<void> {
