@@ -115,7 +115,9 @@ test('a packet is funded, shown, signed and anchored, and what it holds back is 
   const fund = ['asset', 'psbt', 'fund', 'beans', '10', '--script-key', keys.script_key, '--internal-key', keys.internal_key];
   const packet = await ok<Packet>('alice', ...fund);
   expect(packet.inputs[0]?.keys[0]?.path).toMatch(/^m\/1017'\/1'\/212'\/0\/\d+$/);
-  expect(await ok('alice', 'asset', 'lease', 'list')).toMatchObject({ leases: [{ outpoint: packet.inputs[0]?.outpoint, purpose: 'packet' }] });
+  expect(await ok('alice', 'asset', 'lease', 'list')).toMatchObject({
+    leases: [{ outpoint: packet.inputs[0]?.outpoint, purpose: 'packet' }],
+  });
   expect(await refused('alice', ...fund)).toEqual(['INSUFFICIENT_FUNDS', 6]);
   expect(await refused('alice', 'asset', 'psbt', 'anchor', packet.psbt)).toEqual(['BAD_SIGNATURE', 2]);
   expect(await refused('alice', 'asset', 'psbt', 'sign', packet.psbt, '--signature', `0:${'11'.repeat(64)}`)).toEqual(['BAD_SIGNATURE', 2]);
@@ -143,7 +145,9 @@ test('units are offered for bitcoin, the offer is verified and accepted, and can
   expect(await units('alice')).toEqual(['100', '850']);
   await ok('alice', 'asset', 'swap', 'offer', 'beans', '100', '70000sat', '--dry-run');
   const offer = await ok<{ id: string }>('alice', 'asset', 'swap', 'offer', 'beans', '100', '70000sat', '--out', path('offer'));
-  expect(await ok('alice', 'asset', 'swap', 'list')).toMatchObject({ offers: [{ id: offer.id, expired: false, asset: { amount: '100' } }] });
+  expect(await ok('alice', 'asset', 'swap', 'list')).toMatchObject({
+    offers: [{ id: offer.id, expired: false, asset: { amount: '100' } }],
+  });
   const accept = ['asset', 'swap', 'accept', path('offer')];
   expect(await refused('bob', ...accept, '--max-price', '69999sat')).toEqual(['OVER_BUDGET', 6]);
   expect(await refused('bob', ...accept, '--amount', '101')).toEqual(['POLICY', 6]);
