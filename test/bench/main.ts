@@ -1,10 +1,10 @@
-// npm run bench -- NAME[:KEY=VALUE,...]... [--runs N] [--list]: measurements as JSON lines on stdout, circumstances on stderr.
+// npm run bench -- NAME[:KEY=VALUE,...]... [--runs N] [--pairs FILE] [--list]: measurements as JSON lines on stdout, circumstances on stderr.
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { BENCHES } from './benches.ts';
 import { type BenchContext, type Measurement, rounded } from './harness.ts';
 
-const USAGE = 'usage: npm run bench -- NAME[:KEY=VALUE,...]... [--runs N]\n       npm run bench -- --list\n';
+const USAGE = 'usage: npm run bench -- NAME[:KEY=VALUE,...]... [--runs N] [--pairs FILE]\n       npm run bench -- --list\n';
 
 interface Asked {
   readonly name: string;
@@ -14,7 +14,7 @@ interface Asked {
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { list: { type: 'boolean', default: false }, runs: { type: 'string' } },
+    options: { list: { type: 'boolean', default: false }, runs: { type: 'string' }, pairs: { type: 'string' } },
   });
   if (values.list) return await list();
   const runs = values.runs === undefined ? null : Number(values.runs);
@@ -24,7 +24,7 @@ async function main(): Promise<number> {
     const one = parseName(word);
     if (one === null || !Object.hasOwn(BENCHES, one.name))
       return refuse(`there is no bench "${word}"; there are ${Object.keys(BENCHES).join(', ')}\n`);
-    asked.push(one);
+    asked.push(values.pairs === undefined ? one : { ...one, parameters: new Map([...one.parameters, ['pairs', values.pairs]]) });
   }
   note(circumstances());
   for (const one of asked) {

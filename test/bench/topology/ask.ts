@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { fromHex } from '../../../src/base/bytes.ts';
 import { DEFAULT_COSTS } from '../../../src/bolt/route/cost.ts';
 import { policyOf } from '../../../src/bolt/route/exact.ts';
@@ -10,6 +9,7 @@ import { type PlannedPart as Part, type Strategy, split } from '../../../src/bol
 import { type BenchContext, median, quantile } from '../harness.ts';
 import { readQuestions, topologyGraph } from './graph.ts';
 import { type Asked, faultOf, feesOf, type PlannedPart, priceOf } from './plans.ts';
+import { type Answer, answerOf, type TheirMode, theirRows } from './yardstick.ts';
 
 /** The payee asks for 40 blocks; routes of more than 2016 are refused by others. */
 const MAX_CLTV_DELTA = 2016 - 40;
@@ -18,25 +18,19 @@ export interface AskOptions {
   readonly maxParts: number;
   readonly strategy: Strategy;
   readonly amountsSat: readonly number[];
-  /** Of the yardstick's results which mode to price beside ours. */
-  readonly theirMode: 'single' | 'mpp';
+  /** Which of LDK's modes to measure beside ours; null: none. */
+  readonly theirMode: TheirMode | null;
 }
 
-interface Answer {
-  readonly pair: number;
-  readonly ms: number;
-  readonly parts: readonly PlannedPart[] | null;
-}
-
-/** Asks every pair for every amount, checks each plan and prices it; with `ldk=FILE` the yardstick's plans go through the same. */
+/** Asks every pair for every amount, checks each plan and prices it; what LDK answers, where it is there, goes through the same. */
 export async function askAll(context: BenchContext, options: AskOptions): Promise<void> {
   const graph = topologyGraph();
-  const { amounts, pairs } = readQuestions(context.only('pairs'));
-  const theirs = context.only('ldk');
-  const theirRows = theirs === null ? null : (JSON.parse(readFileSync(theirs, 'utf8')) as readonly TheirRow[]);
+  const all = readQuestions(context.only('pairs'));
+  const amounts = all.amounts.filter(({ sat }) => options.amountsSat.includes(sat));
+  const pairs = all.pairs.slice(0, context.runs(all.pairs.length));
+  const theirs = options.theirMode === null ? null : theirRows(context, { amounts, pairs });
   const tools = { searcher: new Searcher(), flows: new FlowSearcher() };
   for (const { sat, fee_limit_msat } of amounts) {
-    if (!options.amountsSat.includes(sat)) continue;
     const asked = pairs.map(({ src, dst }) => ({
       source: graph.findNode(fromHex(src)),
       target: graph.findNode(fromHex(dst)),
@@ -45,13 +39,36 @@ export async function askAll(context: BenchContext, options: AskOptions): Promis
       maxParts: options.maxParts,
       maxCltvDelta: MAX_CLTV_DELTA,
     }));
-    const answers = asked.map((one, pair) => ask(graph, one, pair, options, tools));
-    tell(context, 'lnkit', graph, asked, answers, { amount_sat: sat, max_parts: options.maxParts, strategy: options.strategy });
-    if (theirRows !== null) {
-      const found = theirRows.filter((row) => row.sat === sat && row.mode === options.theirMode).map(answerOf);
-      tell(context, 'ldk', graph, asked, found, { amount_sat: sat, max_parts: options.maxParts, strategy: options.theirMode });
-    }
+    const ours = asked.map((one, pair) => ask(graph, one, pair, options, tools));
+    const parameters = { amount_sat: sat, max_parts: options.maxParts };
+    tell(context, graph, asked, ours, { ...parameters, strategy: options.strategy, who: 'lnkit' });
+    const found = theirs?.filter((row) => row.sat === sat && row.mode === options.theirMode && row.pair < pairs.length).map(answerOf);
+    if (found === undefined) continue;
+    tell(context, graph, asked, found, { ...parameters, strategy: `${options.theirMode}`, who: 'ldk' });
+    compare(context, graph, ours, found, { ...parameters, strategy: options.strategy, who: 'lnkit/ldk' });
   }
+}
+
+/** Ours in shares of theirs: below 1 is faster, or cheaper. Fees and costs over the pairs for which both found a way. */
+function compare(context: BenchContext, graph: Graph, ours: readonly Answer[], theirs: readonly Answer[], parameters: Parameters): void {
+  const both = ours.flatMap(({ pair, parts }) => {
+    const other = theirs.find((answer) => answer.pair === pair)?.parts ?? null;
+    return parts === null || other === null ? [] : [{ mine: parts, other }];
+  });
+  const total = (of: (parts: readonly PlannedPart[]) => number, whose: 'mine' | 'other'): number =>
+    both.reduce((sum, one) => sum + of(one[whose]), 0);
+  const cost = (parts: readonly PlannedPart[]): number => priceOf(graph, parts);
+  const times = (answers: readonly Answer[], q: number): number =>
+    quantile(
+      answers.map(({ ms }) => ms),
+      q,
+    );
+  const say = (metric: string, value: number, n: number): void => context.report({ metric, value, unit: 'x', n, ...parameters });
+  say('p50_ratio', times(ours, 0.5) / times(theirs, 0.5), ours.length);
+  say('p95_ratio', times(ours, 0.95) / times(theirs, 0.95), ours.length);
+  if (both.length === 0) return;
+  say('fees_ratio', total(feesOf, 'mine') / total(feesOf, 'other'), both.length);
+  say('cost_ratio', total(cost, 'mine') / total(cost, 'other'), both.length);
 }
 
 function ask(graph: Graph, asked: Asked, pair: number, options: AskOptions, tools: { searcher: Searcher; flows: FlowSearcher }): Answer {
@@ -73,33 +90,14 @@ const hopsOf = (problem: Problem, { path }: Part): PlannedPart =>
     };
   });
 
-interface TheirRow {
-  readonly mode: string;
-  readonly sat: number;
-  readonly pair: number;
-  readonly ms: number;
-  readonly parts?: readonly (readonly [string, number, number][])[];
-}
+type Parameters = Readonly<Record<string, string | number>>;
 
-const answerOf = (row: TheirRow): Answer => ({
-  pair: row.pair,
-  ms: row.ms,
-  parts: row.parts?.map((part) => part.map(([scid, amountMsat, cltvDelta]) => ({ scid: BigInt(scid), amountMsat, cltvDelta }))) ?? null,
-});
-
-function tell(
-  context: BenchContext,
-  who: string,
-  graph: Graph,
-  asked: readonly Asked[],
-  answers: readonly Answer[],
-  parameters: Readonly<Record<string, string | number>>,
-): void {
+function tell(context: BenchContext, graph: Graph, asked: readonly Asked[], answers: readonly Answer[], parameters: Parameters): void {
   const found = answers.filter(({ parts }) => parts !== null);
   const faults = found.flatMap(({ pair, parts }) => faultOf(graph, asked[pair] as Asked, parts ?? []) ?? []);
-  if (faults.length > 0) context.note(`${who}: ${faults.length} plans break a rule, the first: ${faults[0]}`);
+  if (faults.length > 0) context.note(`${parameters['who']}: ${faults.length} plans break a rule, the first: ${faults[0]}`);
   const times = answers.map(({ ms }) => ms);
-  const each = { ...parameters, who, n: answers.length };
+  const each = { ...parameters, n: answers.length };
   context.report({ metric: 'p50_ms', value: median(times), unit: 'ms', ...each });
   context.report({ metric: 'p95_ms', value: quantile(times, 0.95), unit: 'ms', ...each });
   context.report({ metric: 'found', value: found.length, unit: 'count', ...each });
