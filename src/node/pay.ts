@@ -5,10 +5,10 @@ import { height, type Msat, msat, unixTime } from '../base/units.ts';
 import type { HtlcFailure, HtlcOrigin } from '../bolt/channel/types.ts';
 import { view } from '../bolt/channel/view.ts';
 import { buildOnion } from '../bolt/onion/packet.ts';
-import { encodePayload } from '../bolt/onion/payload.ts';
 import { feed } from './channels.ts';
 import { type Draft, emit, log, refuse, reply, update } from './draft.ts';
 import { learn, taughtBy } from './lessons.ts';
+import { finalBytes, onionHops } from './payloads.ts';
 import type { EdgeLesson, FirstHop, NodeFailure, PartFailure, PayCommand, Payment, PaymentPart, Route, RouteQuery } from './types.ts';
 
 /** Blocks that may be found while the HTLC is on its way, so that it still has the delta that its payee asks for. */
@@ -91,7 +91,7 @@ const sum = (parts: readonly PaymentPart[], status: PaymentPart['status'], of: '
   parts.reduce((total, part) => (part.status === status ? ((total + part[of]) as Msat) : total), msat(0));
 
 export const inFlight = (payment: Payment): boolean => payment.parts.some((part) => part.status === 'in_flight');
-export const feePaid = (payment: Payment): Msat =>
+export const feePaid = (payment: Pick<Payment, 'parts'>): Msat =>
   (sum(payment.parts, 'settled', 'feeMsat') + sum(payment.parts, 'in_flight', 'feeMsat')) as Msat;
 
 /**
@@ -109,7 +109,7 @@ export function advance(draft: Draft, hash: PaymentHash): void {
       set(draft, { ...payment, error: stop });
       break;
     }
-    const planned = draft.env.plan(query(draft, payment, remaining));
+    const planned = draft.env.plan(paymentQuery(draft, payment, remaining));
     if (!planned.ok) {
       // Parts on their way may free what is needed now: only without them is it final.
       if (!inFlight(payment)) set(draft, { ...payment, error: noRoute(payment, planned.failure) });
@@ -149,19 +149,29 @@ function finish(draft: Draft, hash: PaymentHash): void {
   log(draft, 'info', `payment ${toHex(hash)} failed: ${payment.error.message}`);
 }
 
-function query(draft: Draft, payment: Payment, remaining: Msat): RouteQuery {
-  const final = height(draft.env.height + payment.finalCltvDelta + CLTV_PADDING);
-  const flying = payment.parts.filter((part) => part.status === 'in_flight');
+/** The question for routes for what is left of a payment; of one that was not begun, for all of it. */
+export function paymentQuery(
+  node: Pick<Draft, 'state' | 'env'>,
+  payment: PayCommand['payment'] & Partial<Pick<Payment, 'parts' | 'lessons'>>,
+  remaining: Msat,
+): RouteQuery {
+  const { parts = [], lessons = [] } = payment;
+  const flying = parts.filter((part) => part.status === 'in_flight');
+  const paid = feePaid({ parts });
+  const maxCltvExpiry = height(node.env.height + MAX_CLTV_BLOCKS);
   return {
     destination: payment.destination,
     amountMsat: remaining,
-    maxFeeMsat: (payment.maxFeeMsat > feePaid(payment) ? payment.maxFeeMsat - feePaid(payment) : 0n) as Msat,
+    maxFeeMsat: (payment.maxFeeMsat > paid ? payment.maxFeeMsat - paid : 0n) as Msat,
     maxParts: payment.multipart ? Math.max(1, payment.maxParts - flying.length) : 1,
-    finalCltvExpiry: final,
-    maxCltvExpiry: height(draft.env.height + MAX_CLTV_BLOCKS),
+    kind: payment.keysendPreimage === null ? 'invoice' : 'keysend',
+    finalCltvExpiry: height(node.env.height + payment.finalCltvDelta + CLTV_PADDING),
+    maxCltvExpiry,
     hints: payment.hints,
-    firstHops: firstHops(draft, payment),
-    lessons: payment.lessons,
+    tails: [],
+    finalBytes: finalBytes({ ...payment, totalMsat: payment.amountMsat }, maxCltvExpiry),
+    firstHops: firstHops(node, payment),
+    lessons,
     inFlight: flying.flatMap((part) => part.route.hops.map((hop) => ({ scid: hop.scid, to: hop.nodeId, amountMsat: hop.amountMsat }))),
     excludedNodes: payment.excludedNodes,
     excludedChannels: payment.excludedChannels,
@@ -187,7 +197,6 @@ export function firstHops(
       peer: seen.peer,
       sendableMsat: seen.sendableMsat,
       htlcMinimumMsat: seen.htlcMinimumMsat,
-      capacity: seen.capacity,
     });
   }
   return hops;
@@ -200,7 +209,7 @@ function send(draft: Draft, hash: PaymentHash, route: Route, totalMsat: Msat): v
   const first = route.hops[0];
   const built = buildOnion({
     sessionKey: sessionKey(draft),
-    hops: route.hops.map((hop, i) => ({ nodeId: hop.nodeId, payload: payloadOf(payment, route, i, totalMsat) })),
+    hops: onionHops(route, { ...payment, totalMsat }),
     associatedData: hash,
   });
   const base = {
@@ -238,20 +247,6 @@ function send(draft: Draft, hash: PaymentHash, route: Route, totalMsat: Msat): v
 
 /** A fresh private key: 32 random bytes are one but for a chance of 2^-128, and the onion's builder checks. */
 const sessionKey = (draft: Draft): Bytes => draft.env.random(32);
-
-function payloadOf(payment: Payment, route: Route, index: number, totalMsat: Msat): Bytes {
-  const hop = must(route.hops[index], 'hop');
-  const next = route.hops[index + 1];
-  if (next !== undefined)
-    return encodePayload({ amtToForward: next.amountMsat, outgoingCltvValue: next.cltvExpiry, shortChannelId: next.scid });
-  return encodePayload({
-    amtToForward: hop.amountMsat,
-    outgoingCltvValue: hop.cltvExpiry,
-    ...(payment.paymentSecret === null ? {} : { paymentData: { paymentSecret: payment.paymentSecret, totalMsat } }),
-    ...(payment.paymentMetadata === null ? {} : { paymentMetadata: payment.paymentMetadata }),
-    ...(payment.keysendPreimage === null ? {} : { keysendPreimage: payment.keysendPreimage }),
-  });
-}
 
 type PaymentOrigin = Extract<HtlcOrigin, { kind: 'payment' }>;
 

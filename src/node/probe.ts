@@ -1,17 +1,17 @@
 // Probes: parts under a hash whose preimage nobody knows travel along planned routes and come back with the reason why they cannot settle. Where
 // the destination itself refuses a part, everything on its way could carry it.
 import { must } from '../base/assert.ts';
-import { equal } from '../base/bytes.ts';
+import { type Bytes, equal } from '../base/bytes.ts';
 import type { CommandId, PaymentHash } from '../base/ids.ts';
 import { height, type Msat, msat, unixTime } from '../base/units.ts';
 import type { HtlcFailure, HtlcOrigin } from '../bolt/channel/types.ts';
 import { buildOnion } from '../bolt/onion/packet.ts';
-import { encodePayload } from '../bolt/onion/payload.ts';
 import { feed } from './channels.ts';
 import { type Draft, emit, log, refuse, reply, update } from './draft.ts';
 import { learn, taughtBy } from './lessons.ts';
 import { ALL_MONEY, CLTV_PADDING, firstHops, INSIDE, MAX_CLTV_BLOCKS } from './pay.ts';
-import type { FeeLimit, Probe, ProbeCommand, ProbePart, ProbeTrial, Route, RouteHop, RouteQuery } from './types.ts';
+import { type FinalContent, finalBytes, onionHops } from './payloads.ts';
+import type { FeeLimit, Probe, ProbeCommand, ProbePart, ProbeTrial, Route, RouteQuery } from './types.ts';
 
 /** Plans for one amount, and HTLCs in all: a probe costs others work and us nothing. */
 const MAX_ROUNDS = 12;
@@ -24,6 +24,7 @@ const PRECISION = 64n;
 const KEEP_SECONDS = 60;
 /** One with parts that nobody gives back is forgotten in the end: the channels resolve them all the same. */
 const FORGET_SECONDS = 3600;
+const EMPTY_SECRET = new Uint8Array(32);
 
 /** Fees that a plan for this amount may cost. */
 export const feeLimitOf = (limit: FeeLimit, amountMsat: bigint): Msat => {
@@ -155,14 +156,18 @@ function measure(draft: Draft, hash: PaymentHash): void {
 }
 
 function query(draft: Draft, probe: Probe, amountMsat: Msat): RouteQuery {
+  const maxCltvExpiry = height(draft.env.height + MAX_CLTV_BLOCKS);
   return {
     destination: probe.destination,
     amountMsat,
     maxFeeMsat: feeLimitOf(probe.feeLimit, amountMsat),
     maxParts: probe.maxParts,
     finalCltvExpiry: height(draft.env.height + probe.finalCltvDelta + CLTV_PADDING),
-    maxCltvExpiry: height(draft.env.height + MAX_CLTV_BLOCKS),
+    maxCltvExpiry,
+    kind: 'invoice',
     hints: probe.hints,
+    tails: [],
+    finalBytes: finalBytes(contentOf(EMPTY_SECRET, amountMsat), maxCltvExpiry),
     firstHops: firstHops(draft, probe),
     lessons: probe.lessons,
     inFlight: [],
@@ -185,7 +190,7 @@ function send(draft: Draft, hash: PaymentHash, { route, trial, totalMsat }: Send
   const paymentSecret = draft.env.random(32);
   const built = buildOnion({
     sessionKey: draft.env.random(32),
-    hops: route.hops.map((hop, i) => ({ nodeId: hop.nodeId, payload: payloadOf(hop, route.hops[i + 1], { paymentSecret, totalMsat }) })),
+    hops: onionHops(route, contentOf(paymentSecret, totalMsat)),
     associatedData: hash,
   });
   const sharedSecrets = built.ok ? built.value.sharedSecrets : [];
@@ -213,11 +218,13 @@ function send(draft: Draft, hash: PaymentHash, { route, trial, totalMsat }: Send
   return id;
 }
 
-function payloadOf(hop: RouteHop, next: RouteHop | undefined, final: { readonly paymentSecret: Uint8Array; readonly totalMsat: Msat }) {
-  if (next !== undefined)
-    return encodePayload({ amtToForward: next.amountMsat, outgoingCltvValue: next.cltvExpiry, shortChannelId: next.scid });
-  return encodePayload({ amtToForward: hop.amountMsat, outgoingCltvValue: hop.cltvExpiry, paymentData: final });
-}
+/** What the end of a probe is told: as a payment would, with a secret that it cannot know. */
+const contentOf = (paymentSecret: Bytes, totalMsat: Msat): FinalContent => ({
+  totalMsat,
+  paymentSecret,
+  paymentMetadata: null,
+  keysendPreimage: null,
+});
 
 export function probePartFailed(draft: Draft, origin: Extract<HtlcOrigin, { kind: 'payment' }>, failure: HtlcFailure): void {
   const probe = current(draft, origin.paymentHash);

@@ -9,6 +9,7 @@ import type { Network } from '../bitcoin/network.ts';
 import type { Tx } from '../bitcoin/tx.ts';
 import type { Channel, Env, TxLabel } from '../bolt/channel/types.ts';
 import type { Outcome } from '../bolt/route/knowledge.ts';
+import type { EdgeLesson, HintHop, Planner, Route } from '../bolt/route/query.ts';
 import type { Message, UnknownMessage } from '../bolt/wire/message.ts';
 import type { AssetCommand, AssetReply } from './asset/commands.ts';
 import type { AssetState } from './asset/types.ts';
@@ -61,75 +62,7 @@ export interface Policy {
   readonly htlcMaximumMsat: Msat | null;
 }
 
-/** One hop of a route: the HTLC on the channel that leads to `nodeId`. */
-export interface RouteHop {
-  readonly nodeId: NodeId;
-  readonly scid: ShortChannelId;
-  readonly amountMsat: Msat;
-  readonly cltvExpiry: Height;
-}
-
-export interface Route {
-  /** Our channel of the first hop. */
-  readonly channelId: ChannelId;
-  readonly hops: readonly [RouteHop, ...RouteHop[]];
-}
-
-/** Of an invoice's route hints, or of a peer's private channel: one edge that no gossip tells. */
-export interface HintHop {
-  readonly nodeId: NodeId;
-  readonly scid: ShortChannelId;
-  readonly feeBaseMsat: number;
-  readonly feeProportionalMillionths: number;
-  readonly cltvExpiryDelta: number;
-}
-
-/** What an edge was seen to carry or not, within one payment. */
-export interface EdgeLesson {
-  readonly scid: ShortChannelId;
-  /** The node that the edge leads to. */
-  readonly to: NodeId;
-  /** Amounts of this size and above failed; 0 where the edge is of no use at all; null where only its policy was learned. */
-  readonly failsFromMsat: Msat | null;
-  /** What the edge's own node says it asks, newer than the graph. */
-  readonly policy: { readonly feeBaseMsat: number; readonly feeProportionalMillionths: number; readonly cltvExpiryDelta: number } | null;
-}
-
-export interface RouteQuery {
-  readonly destination: NodeId;
-  readonly amountMsat: Msat;
-  readonly maxFeeMsat: Msat;
-  readonly maxParts: number;
-  /** Absolute expiry of the last HTLC. */
-  readonly finalCltvExpiry: Height;
-  readonly maxCltvExpiry: Height;
-  readonly hints: readonly (readonly HintHop[])[];
-  readonly firstHops: readonly FirstHop[];
-  readonly lessons: readonly EdgeLesson[];
-  /** What parts in flight occupy. */
-  readonly inFlight: readonly { readonly scid: ShortChannelId; readonly to: NodeId; readonly amountMsat: Msat }[];
-  readonly excludedNodes: readonly NodeId[];
-  readonly excludedChannels: readonly ShortChannelId[];
-}
-
-export interface FirstHop {
-  readonly channelId: ChannelId;
-  /** The real short channel id, or an alias that stands for it. */
-  readonly scid: ShortChannelId;
-  readonly peer: NodeId;
-  readonly sendableMsat: Msat;
-  readonly htlcMinimumMsat: Msat;
-  readonly capacity: Sat;
-}
-
-export interface NoRoute {
-  readonly code: 'NO_ROUTE';
-  readonly message: string;
-  readonly hint: string;
-}
-
-/** Finds routes for the whole amount: one, or several parts. The graph behind it is the gossip owner's. */
-export type Planner = (query: RouteQuery) => Result<readonly Route[], NoRoute>;
+export type { EdgeLesson, FirstHop, HintHop, NoRoute, Planner, Route, RouteHop, RouteQuery } from '../bolt/route/query.ts';
 
 export interface NodeEnv extends Env {
   readonly plan: Planner;

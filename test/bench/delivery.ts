@@ -2,12 +2,12 @@ import { fromHex } from '../../src/base/bytes.ts';
 import type { ChannelId } from '../../src/base/ids.ts';
 import { height, msat } from '../../src/base/units.ts';
 import { DEFAULT_COSTS } from '../../src/bolt/route/cost.ts';
-import type { ExactRoute } from '../../src/bolt/route/exact.ts';
 import { FlowSearcher } from '../../src/bolt/route/flow.ts';
 import type { Graph } from '../../src/bolt/route/graph.ts';
 import { Knowledge } from '../../src/bolt/route/knowledge.ts';
+import { USUAL_FINAL_BYTES } from '../../src/bolt/route/onion-room.ts';
 import { planQuickly } from '../../src/bolt/route/plan.ts';
-import type { Query } from '../../src/bolt/route/query.ts';
+import type { Route, RouteQuery } from '../../src/bolt/route/query.ts';
 import { Searcher } from '../../src/bolt/route/search.ts';
 import type { Strategy } from '../../src/bolt/route/split.ts';
 import { type Bench, type BenchContext, median } from './harness.ts';
@@ -90,7 +90,7 @@ function deliver(
   tools: { searcher: Searcher; flows: FlowSearcher },
 ): Delivered {
   const knowledge = new Knowledge();
-  const held: ExactRoute[] = [];
+  const held: Route[] = [];
   const used = new Map<number, number>();
   let attempts = 0;
   for (;;) {
@@ -114,10 +114,10 @@ function deliver(
   }
 }
 
-const feeOf = (route: ExactRoute): number => Number(route.hops[0].amountMsat - (route.hops.at(-1)?.amountMsat ?? 0n));
+const feeOf = (route: Route): number => Number(route.hops[0].amountMsat - (route.hops.at(-1)?.amountMsat ?? 0n));
 
 /** The index of the hop whose balance does not suffice, or null where the part arrives and holds its balances. */
-function tryRoute(graph: Graph, balances: Float64Array, used: Map<number, number>, route: ExactRoute, source: number): number | null {
+function tryRoute(graph: Graph, balances: Float64Array, used: Map<number, number>, route: Route, source: number): number | null {
   const edges: number[] = [];
   let node = source;
   for (const [i, hop] of route.hops.entries()) {
@@ -139,12 +139,12 @@ function queryOf(
   graph: Graph,
   balances: Float64Array,
   wanted: Wanted,
-  held: readonly ExactRoute[],
+  held: readonly Route[],
   used: ReadonlyMap<number, number>,
   rest: { readonly left: number; readonly feeLeft: number },
-): Query {
+): RouteQuery {
   const { inStart, inEdges } = graph.adjacency();
-  const firstHops: Query['firstHops'][number][] = [];
+  const firstHops: RouteQuery['firstHops'][number][] = [];
   for (let i = inStart[wanted.source] as number; i < (inStart[wanted.source + 1] as number); i++) {
     const edge = (inEdges[i] as number) ^ 1;
     if (graph.edgeFlags[edge] !== 1) continue;
@@ -164,7 +164,10 @@ function queryOf(
     maxParts: Math.max(1, MAX_PARTS - held.length),
     finalCltvExpiry: height(40),
     maxCltvExpiry: height(2016),
+    kind: 'invoice',
     hints: [],
+    tails: [],
+    finalBytes: USUAL_FINAL_BYTES,
     firstHops,
     lessons: [],
     inFlight: held.flatMap((route) => route.hops.map((hop) => ({ scid: hop.scid, to: hop.nodeId, amountMsat: hop.amountMsat }))),

@@ -1,7 +1,8 @@
 import { firstHops } from '../../node/pay.ts';
 import { networkDir } from '../config.ts';
 import { defineOperation } from '../define.ts';
-import { answer, recordedOf, routeParams, routeSchema } from '../graph/route.ts';
+import { answer, routeParams, routeSchema } from '../graph/route.ts';
+import { recordedOf } from '../graph/route-query.ts';
 import { liveGraph } from '../graph/source.ts';
 
 /** Routes over the graph of a running node, from its own channels as they are now. */

@@ -1,8 +1,8 @@
 import { toHex } from '../../base/bytes.ts';
 import { formatScid } from '../../base/ids.ts';
-import { type Height, height, type Msat } from '../../base/units.ts';
+import type { Msat } from '../../base/units.ts';
 import { view } from '../../bolt/channel/view.ts';
-import { firstHops } from '../../node/pay.ts';
+import { firstHops, paymentQuery } from '../../node/pay.ts';
 import type { FirstHop, PayCommand, Route } from '../../node/types.ts';
 import { jsonInteger } from '../json.ts';
 import type { NodeRuntime } from '../runtime.ts';
@@ -10,27 +10,10 @@ import { type PaymentJson, refusedPayment } from './payment.ts';
 
 type Wanted = PayCommand['payment'];
 
-/** As the node sends it: room for blocks found meanwhile, and what others refuse as too far. */
-const CLTV_PADDING = 3;
-const MAX_CLTV_BLOCKS = 2016;
-
 /** A dry run: the routes that the payment would take first, with their exact fees. Nothing is sent and nothing is kept. */
 export function planPayment(runtime: NodeRuntime, wanted: Wanted, facts: Partial<PaymentJson>): PaymentJson {
   const env = runtime.env();
-  const planned = env.plan({
-    destination: wanted.destination,
-    amountMsat: wanted.amountMsat,
-    maxFeeMsat: wanted.maxFeeMsat,
-    maxParts: wanted.multipart ? wanted.maxParts : 1,
-    finalCltvExpiry: height(env.height + wanted.finalCltvDelta + CLTV_PADDING),
-    maxCltvExpiry: height(env.height + MAX_CLTV_BLOCKS) as Height,
-    hints: wanted.hints,
-    firstHops: firstHops(runtime, wanted),
-    lessons: [],
-    inFlight: [],
-    excludedNodes: wanted.excludedNodes,
-    excludedChannels: wanted.excludedChannels,
-  });
+  const planned = env.plan(paymentQuery({ state: runtime.state, env }, wanted, wanted.amountMsat));
   if (!planned.ok) return { ...refusedPayment(facts, planned.failure), dry_run: true };
   const { error: _, ...rest } = refusedPayment(facts, { code: 'POLICY', message: '' });
   const parts = planned.value.map((route, id) => plannedPart(route, id));

@@ -8,14 +8,14 @@ import { type Height, height } from '../../base/units.ts';
 import { channelCodec } from '../../bolt/channel/codec.ts';
 import { view } from '../../bolt/channel/view.ts';
 import type { Graph } from '../../bolt/route/graph.ts';
-import type { QueryFirstHop } from '../../bolt/route/query.ts';
+import type { FirstHop } from '../../bolt/route/query.ts';
 import { decodeWith } from '../../codec/codec.ts';
 import { cursorCodec } from '../../node/codec.ts';
 
 export interface OwnChannels {
   readonly self: NodeId;
   readonly height: Height;
-  readonly firstHops: readonly QueryFirstHop[];
+  readonly firstHops: readonly FirstHop[];
 }
 
 /** Nobody's id: it stands for a node of ours that the graph does not know. */
@@ -30,7 +30,7 @@ export function storedChannels(directory: string, graph: Graph): OwnChannels | n
     const blobs = database.prepare('SELECT blob FROM channel WHERE closed = 0').pluck().all() as Bytes[];
     const cursorBlob = database.prepare(`SELECT blob FROM meta WHERE key = 'cursor'`).pluck().get() as Bytes | undefined;
     const cursor = cursorBlob === undefined ? null : decodeWith(cursorCodec, cursorBlob);
-    const firstHops: QueryFirstHop[] = [];
+    const firstHops: FirstHop[] = [];
     let self = UNKNOWN_SELF;
     for (const blob of blobs) {
       const decoded = decodeWith(channelCodec, blob);

@@ -1,19 +1,12 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import { type Bytes, equal, fromHex, toHex } from '../../base/bytes.ts';
-import { type ChannelId, formatScid, type NodeId } from '../../base/ids.ts';
-import { type Height, height, type Msat, msat } from '../../base/units.ts';
-import { decodeInvoice } from '../../bolt/invoice/decode.ts';
-import { minFinalCltvExpiryDeltaOf } from '../../bolt/invoice/invoice.ts';
-import { DEFAULT_COSTS, type Prior, surprise } from '../../bolt/route/cost.ts';
-import type { ExactRoute } from '../../bolt/route/exact.ts';
+import { equal, toHex } from '../../base/bytes.ts';
+import { formatScid } from '../../base/ids.ts';
+import { PRIORS, surprise } from '../../bolt/route/cost.ts';
 import { FlowSearcher } from '../../bolt/route/flow.ts';
-import { EDGE_KNOWN, type Graph } from '../../bolt/route/graph.ts';
 import { explainRoutes, planRoutes } from '../../bolt/route/plan.ts';
-import type { Query, QueryFirstHop, QueryHint } from '../../bolt/route/query.ts';
-import { decodeRecorded, encodeRecorded, type Recorded } from '../../bolt/route/replay.ts';
+import type { Route } from '../../bolt/route/query.ts';
+import type { Recorded } from '../../bolt/route/replay.ts';
 import { Searcher } from '../../bolt/route/search.ts';
 import { AppError, errorJson } from '../error.ts';
-import { maxFee } from '../forms/fee-limit.ts';
 import { jsonInteger } from '../json.ts';
 import {
   amount,
@@ -31,8 +24,20 @@ import {
   type TypeOf,
   text,
 } from '../schema.ts';
-import type { OwnChannels } from './own.ts';
-import type { GraphSource } from './source.ts';
+
+const blindedPathSchema = object(
+  { node_id: hex(33, { description: 'the introduction point' }) },
+  {
+    fee_base_msat: amount(),
+    fee_proportional_millionths: count(),
+    cltv_expiry_delta: count(),
+    htlc_minimum_msat: amount(),
+    htlc_maximum_msat: amount(),
+    hops: count({ description: 'nodes behind the introduction point' }),
+    onion_bytes: count({ description: 'what its payloads take of the 1300 bytes of an onion' }),
+  },
+);
+export type BlindedPathParams = TypeOf<typeof blindedPathSchema>;
 
 export const routeParams = object(
   { destination: text(), explain: flag() },
@@ -42,7 +47,8 @@ export const routeParams = object(
     max_fee_msat: amount(),
     parts: count(),
     final_cltv: count(),
-    prior: choice(['apriori', 'bimodal']),
+    prior: choice(PRIORS),
+    blinded_paths: list(blindedPathSchema, { description: 'paths that the destination gave; nothing else leads to it then' }),
     export: text({ description: 'a file: the question with all that its answer depends on' }),
   },
 );
@@ -57,14 +63,15 @@ export const hopJson = object({
 });
 
 const relaxationSchema = object(
-  { kind: choice(['max_fee', 'max_cltv', 'max_parts', 'exclusions', 'amount']) },
-  { fee_msat: amount(), blocks: count(), parts: count(), amount_msat: amount() },
+  { kind: choice(['max_fee', 'max_cltv', 'onion', 'max_parts', 'exclusions', 'amount']) },
+  { fee_msat: amount(), blocks: count(), hops: count(), bytes: count(), parts: count(), amount_msat: amount() },
 );
 
 const explanationSchema = object({
   reach: count({ description: 'nodes from which one part of the whole amount could reach the destination' }),
   reaches_us: flag(),
   closed: record(count(), { description: 'edges into that region, by the rule that closes them' }),
+  destination: list(choice(['no_multipart', 'no_keysend']), { description: 'what the destination’s announcement forbids' }),
   relaxation: nullable(relaxationSchema),
 });
 
@@ -82,56 +89,6 @@ export const routeSchema = object(
   { explanation: explanationSchema, error: errorSchema },
 );
 export type RouteJson = TypeOf<typeof routeSchema>;
-
-/** BOLT 11's default, where the destination is only a node. */
-const FINAL_CLTV = 18;
-/** BOLT 4, expiry_too_far. */
-const MAX_CLTV_BLOCKS = 2016;
-
-/** The question of `lnkit route` in the form that can be asked again. Throws USAGE, NOT_FOUND or what the invoice's reader says. */
-export function recordedOf(params: RouteParams, source: GraphSource, own: OwnChannels | null): Recorded {
-  const { graph, knowledge } = source;
-  const wanted = destinationOf(params);
-  const from = params.from === undefined ? null : fromNode(graph, fromHex(params.from) as NodeId);
-  const start = from ?? own;
-  if (start === null)
-    throw new AppError({
-      code: 'USAGE',
-      message: 'there is no wallet here, so it is not clear where from',
-      hint: 'name a node with --from NODE_ID',
-    });
-  const tip = own?.height ?? tipOf(graph);
-  const final = height(tip + (params.final_cltv ?? wanted.finalCltv));
-  const query: Query = {
-    destination: wanted.destination,
-    amountMsat: wanted.amountMsat,
-    maxFeeMsat: maxFee(params, wanted.amountMsat),
-    maxParts: Math.max(1, params.parts ?? 1),
-    finalCltvExpiry: final,
-    maxCltvExpiry: height(tip + MAX_CLTV_BLOCKS),
-    hints: wanted.hints,
-    firstHops: start.firstHops,
-    ...{ lessons: [], inFlight: [], excludedNodes: [], excludedChannels: [] },
-  };
-  const model = { ...DEFAULT_COSTS, prior: (params.prior ?? DEFAULT_COSTS.prior) as Prior };
-  const recorded = { query, self: start.self, model, strategy: 'flow', now: Math.floor(Date.now() / 1000), graph, knowledge } as const;
-  if (params.export !== undefined) writeFileSync(params.export, encodeRecorded(recorded), { mode: 0o600 });
-  return recorded;
-}
-
-/** Reads what `--export` wrote. Throws NOT_FOUND or MALFORMED. */
-export function replayed(path: string): Recorded {
-  let file: Bytes;
-  try {
-    file = readFileSync(path);
-  } catch (error) {
-    throw new AppError({ code: 'NOT_FOUND', message: `${path} cannot be read: ${(error as Error).message}` });
-  }
-  const recorded = decodeRecorded(file);
-  if (!recorded.ok)
-    throw new AppError({ code: 'MALFORMED', message: `${path}: ${recorded.failure}`, hint: '`lnkit route --export` writes such files' });
-  return recorded.value;
-}
 
 /** The answer: nothing in it depends on anything but the recorded question. */
 export function answer(recorded: Recorded, part: { readonly explain: boolean }): RouteJson {
@@ -165,8 +122,8 @@ export function answer(recorded: Recorded, part: { readonly explain: boolean }):
 
 const rounded = (share: number): number => Number(share.toPrecision(6));
 
-function routeJson({ hops }: ExactRoute, recorded: Recorded): RouteJson['routes'][number] {
-  const last = hops.at(-1) as ExactRoute['hops'][number];
+function routeJson({ hops }: Route, recorded: Recorded): RouteJson['routes'][number] {
+  const last = hops.at(-1) as Route['hops'][number];
   let nats = 0;
   for (const hop of hops.slice(1)) nats += surpriseOf(recorded, hop);
   return {
@@ -185,7 +142,7 @@ function routeJson({ hops }: ExactRoute, recorded: Recorded): RouteJson['routes'
 }
 
 /** -ln of the chance that a hop can be carried; a hint's hop, of which nothing is known, counts as certain. */
-function surpriseOf({ graph, knowledge, model, now }: Recorded, hop: ExactRoute['hops'][number]): number {
+function surpriseOf({ graph, knowledge, model, now }: Recorded, hop: Route['hops'][number]): number {
   const channel = graph.findChannel(hop.scid);
   const edge = channel === -1 ? -1 : graph.edgeTo(channel, graph.findNode(hop.nodeId));
   if (edge === -1) return 0;
@@ -199,6 +156,7 @@ function explanationJson({
   reach,
   reachesUs,
   closed,
+  destination,
   relaxation,
 }: ReturnType<typeof explainRoutes>): NonNullable<RouteJson['explanation']> {
   const relaxed =
@@ -208,68 +166,9 @@ function explanationJson({
           kind: relaxation.kind,
           ...(relaxation.kind === 'max_fee' ? { fee_msat: relaxation.feeMsat } : {}),
           ...(relaxation.kind === 'max_cltv' ? { blocks: relaxation.blocks } : {}),
+          ...(relaxation.kind === 'onion' ? { hops: relaxation.hops, bytes: relaxation.bytes } : {}),
           ...(relaxation.kind === 'max_parts' ? { parts: relaxation.parts } : {}),
           ...(relaxation.kind === 'amount' ? { amount_msat: relaxation.amountMsat } : {}),
         };
-  return { reach, reaches_us: reachesUs, closed: closed as { readonly [rule: string]: number }, relaxation: relaxed };
-}
-
-interface Wanted {
-  readonly destination: NodeId;
-  readonly amountMsat: Msat;
-  readonly finalCltv: number;
-  readonly hints: readonly (readonly QueryHint[])[];
-}
-
-function destinationOf(params: RouteParams): Wanted {
-  const given = params.destination.trim().replace(/^lightning:(\/\/)?/i, '');
-  const asked = params.amount_msat === undefined ? null : msat(params.amount_msat);
-  if (/^0[23][0-9a-fA-F]{64}$/.test(given)) {
-    if (asked === null || asked === 0n)
-      throw new AppError({ code: 'USAGE', message: 'a route needs an amount', hint: 'give it behind the node id, such as 1000sat' });
-    return { destination: fromHex(given.toLowerCase()) as NodeId, amountMsat: asked, finalCltv: FINAL_CLTV, hints: [] };
-  }
-  const invoice = decodeInvoice(given);
-  if (!invoice.ok)
-    throw new AppError({ code: invoice.failure.code, message: invoice.failure.message, hint: 'give a node id or a BOLT 11 invoice' });
-  const { payee, amount: due, routes } = invoice.value;
-  const amountMsat = due ?? asked;
-  if (amountMsat === null)
-    throw new AppError({ code: 'USAGE', message: 'the invoice leaves the amount to you', hint: 'give it behind the invoice' });
-  if (due !== null && asked !== null && due !== asked)
-    throw new AppError({ code: 'USAGE', message: 'the invoice asks for another amount' });
-  const hints = routes.map((route) => route.map(({ shortChannelId, ...hop }) => ({ ...hop, scid: shortChannelId })));
-  return { destination: payee, amountMsat, finalCltv: minFinalCltvExpiryDeltaOf(invoice.value), hints };
-}
-
-/** Another node's channels as first hops: what each can carry at most, because only that node knows its balances. */
-function fromNode(graph: Graph, self: NodeId): { readonly self: NodeId; readonly firstHops: readonly QueryFirstHop[] } {
-  const node = graph.findNode(self);
-  if (node === -1)
-    throw new AppError({
-      code: 'NOT_FOUND',
-      message: `the graph does not know ${toHex(self)}`,
-      hint: 'sync the graph with `lnkit gossip sync`',
-    });
-  const { inStart, inEdges } = graph.adjacency();
-  const firstHops: QueryFirstHop[] = [];
-  for (let i = inStart[node] as number; i < (inStart[node + 1] as number); i++) {
-    const edge = (inEdges[i] as number) ^ 1;
-    if (graph.edgeFlags[edge] !== EDGE_KNOWN) continue;
-    firstHops.push({
-      channelId: new Uint8Array(32) as ChannelId,
-      scid: graph.scidOf(edge >> 1),
-      peer: graph.nodeIdOf(graph.targetOf(edge)),
-      sendableMsat: msat(BigInt(Math.min(graph.htlcMaximumMsat[edge] as number, graph.edgeCapacityMsat(edge)))),
-      htlcMinimumMsat: msat(BigInt(graph.htlcMinimumMsat[edge] as number)),
-    });
-  }
-  return { self, firstHops };
-}
-
-/** Without a chain: no channel can be younger than the newest. */
-function tipOf(graph: Graph): Height {
-  let newest = 0;
-  for (let channel = 0; channel < graph.channels; channel++) newest = Math.max(newest, (graph.scidHi[channel] as number) >>> 8);
-  return height(newest);
+  return { reach, reaches_us: reachesUs, closed: closed as { readonly [rule: string]: number }, destination, relaxation: relaxed };
 }

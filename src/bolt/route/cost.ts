@@ -9,7 +9,8 @@
 // e^(-x/s) + e^(-(c-x)/s) (as measured by lnd's bimodal estimator). What was learned narrows [low, high]. -ln P adds up along a path, so the
 // cheapest path is the one that maximises exp(-cost).
 
-export type Prior = 'apriori' | 'bimodal';
+export const PRIORS = ['apriori', 'bimodal'] as const;
+export type Prior = (typeof PRIORS)[number];
 
 export interface CostModel {
   readonly prior: Prior;

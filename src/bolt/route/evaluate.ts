@@ -11,7 +11,8 @@ export function limitsOf(problem: Problem, edge: number): { readonly minimum: nu
   const below = adjustment?.excluded === true ? 0 : (adjustment?.failsFromMsat ?? Number.POSITIVE_INFINITY) - 1;
   if (isExtra(problem, edge)) {
     const extra = extraOf(problem, edge);
-    const room = Math.min(extra.sendableMsat ?? Number.POSITIVE_INFINITY, below) - used;
+    const most = extra.closed === null ? (extra.sendableMsat ?? Number.POSITIVE_INFINITY) : 0;
+    const room = Math.min(most, below) - used;
     return { minimum: extra.htlcMinimumMsat, maximum: extra.htlcMaximumMsat, room };
   }
   const { graph } = problem;

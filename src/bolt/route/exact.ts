@@ -1,18 +1,6 @@
-import type { ChannelId, NodeId, ShortChannelId } from '../../base/ids.ts';
 import { type Height, height, type Msat } from '../../base/units.ts';
 import { extraOf, isExtra, type Problem, scidOf, targetOf } from './problem.ts';
-
-export interface ExactHop {
-  readonly nodeId: NodeId;
-  readonly scid: ShortChannelId;
-  readonly amountMsat: Msat;
-  readonly cltvExpiry: Height;
-}
-
-export interface ExactRoute {
-  readonly channelId: ChannelId;
-  readonly hops: readonly [ExactHop, ...ExactHop[]];
-}
+import type { ForwardingPolicy, RouteHop } from './query.ts';
 
 /** BOLT 7, "HTLC Fees": fee_base_msat + (amount_to_forward * fee_proportional_millionths / 1000000). */
 export const forwardingFee = (
@@ -21,10 +9,7 @@ export const forwardingFee = (
 ): bigint => BigInt(policy.feeBaseMsat) + (amount * BigInt(policy.feeProportionalMillionths)) / 1_000_000n;
 
 /** What the node that an edge leaves asks for it. */
-export function policyOf(
-  problem: Problem,
-  edge: number,
-): { feeBaseMsat: number; feeProportionalMillionths: number; cltvExpiryDelta: number } {
+export function policyOf(problem: Problem, edge: number): ForwardingPolicy {
   const learned = problem.adjustments.get(edge)?.policy ?? null;
   if (learned !== null) return learned;
   if (isExtra(problem, edge)) return extraOf(problem, edge);
@@ -41,8 +26,8 @@ export function exactHops(
   problem: Problem,
   edges: readonly number[],
   arrives: { readonly amountMsat: Msat; readonly cltvExpiry: Height },
-): ExactHop[] {
-  const hops: ExactHop[] = [];
+): RouteHop[] {
+  const hops: RouteHop[] = [];
   let amount: bigint = arrives.amountMsat;
   let expiry: number = arrives.cltvExpiry;
   for (let i = edges.length - 1; i >= 0; i--) {

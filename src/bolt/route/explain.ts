@@ -1,6 +1,7 @@
 // Why there is no route: which rules closed the edges around the destination, and the cheapest of the query's limits to give way.
 import { limitsOf } from './evaluate.ts';
 import { CHANNEL_SPENT, CHANNEL_UNROUTABLE, EDGE_CONTRADICTS, EDGE_DISABLED, EDGE_KNOWN, NODE_UNROUTABLE } from './graph.ts';
+import { MAX_HOPS, ONION_BYTES, onionOf } from './onion-room.ts';
 import { extraOf, type Problem } from './problem.ts';
 import { bestPath, type SplitRequest, type SplitTools, split } from './split.ts';
 
@@ -13,12 +14,15 @@ export type Rule =
   | 'capacity'
   | 'liquidity'
   | 'excluded'
-  | 'unknown_features';
+  | 'unknown_features'
+  | 'no_route_blinding';
 
 export type Relaxation =
   | { readonly kind: 'max_fee'; readonly feeMsat: number }
   | { readonly kind: 'max_cltv'; readonly blocks: number }
   | { readonly kind: 'max_parts'; readonly parts: number }
+  /** The shortest path takes more of an onion than there is. */
+  | { readonly kind: 'onion'; readonly hops: number; readonly bytes: number }
   | { readonly kind: 'exclusions' }
   | { readonly kind: 'amount'; readonly amountMsat: number };
 
@@ -83,6 +87,8 @@ function ruleAgainst(problem: Problem, edge: number, near: number, node: number,
     if (((graph.channelFlags[edge >> 1] as number) & (CHANNEL_UNROUTABLE | CHANNEL_SPENT)) !== 0) return 'unknown_features';
     if (amountMsat > graph.edgeCapacityMsat(edge)) return 'capacity';
   }
+  const closed = edge < 2 * graph.channels ? null : extraOf(problem, edge).closed;
+  if (closed !== null) return closed;
   const { minimum, maximum, room } = limitsOf(problem, edge);
   if (amountMsat < minimum) return 'below_minimum';
   if (amountMsat > maximum) return edge >= 2 * graph.channels ? 'liquidity' : 'above_maximum';
@@ -104,6 +110,7 @@ function closedInto(problem: Problem, region: ReadonlySet<number>, amountMsat: n
 const ANY_FEE = Number.MAX_SAFE_INTEGER / 4;
 const MOST_BLOCKS = 20 * 2016;
 const MOST_PARTS = 64;
+const MOST_HOPS = 250;
 
 /** The first of these that is enough: a larger fee, a longer lock, more parts, no exclusions, a smaller amount. */
 function relax(request: SplitRequest, tools: SplitTools): Relaxation | null {
@@ -112,6 +119,13 @@ function relax(request: SplitRequest, tools: SplitTools): Relaxation | null {
   if (cheapest !== null) return { kind: 'max_fee', feeMsat: cheapest.feeMsat };
   const shortest = searcher.find(problem, { ...request, maxCltvDelta: MOST_BLOCKS }, model, 'cltv');
   if (shortest !== null) return { kind: 'max_cltv', blocks: shortest.cltvDelta };
+  const smallest = searcher.find(
+    problem,
+    { ...request, maxHops: MOST_HOPS, onion: { ...request.onion, bytes: Number.MAX_SAFE_INTEGER } },
+    model,
+    'bytes',
+  );
+  if (smallest !== null) return { kind: 'onion', ...onionOf(problem, smallest, request.onion) };
   const parts = request.maxParts >= MOST_PARTS ? null : split({ ...request, maxParts: MOST_PARTS }, tools, 'flow');
   if (parts !== null) return { kind: 'max_parts', parts: parts.length };
   const freed = { ...problem, blockedNodes: new Set<number>(), adjustments: withoutExclusions(problem) };
@@ -149,6 +163,8 @@ export function hintOf(relaxation: Relaxation | null): string {
       return `the quickest path locks the money for ${relaxation.blocks} blocks, more than allowed`;
     case 'max_parts':
       return `raise --max-parts to ${relaxation.parts}`;
+    case 'onion':
+      return `the shortest path has ${relaxation.hops} hops and takes ${relaxation.bytes} bytes, and an onion holds ${MAX_HOPS} and ${ONION_BYTES}: ask the payee for an invoice with less metadata`;
     case 'exclusions':
       return 'a path leads through what was excluded or failed before: try again without, or later';
     case 'amount':

@@ -228,7 +228,7 @@ export class FlowSearcher {
     const isOurs = near === problem.source;
     if (edge >= 2 * graph.channels) {
       const extra = extraOf(problem, edge);
-      if (adjustment?.excluded === true || quantum < extra.htlcMinimumMsat || quantum > extra.htlcMaximumMsat)
+      if (extra.closed !== null || adjustment?.excluded === true || quantum < extra.htlcMinimumMsat || quantum > extra.htlcMaximumMsat)
         return Number.POSITIVE_INFINITY;
       const room = Math.min(extra.sendableMsat ?? Number.POSITIVE_INFINITY, (adjustment?.failsFromMsat ?? Number.POSITIVE_INFINITY) - 1);
       if ((flow + 1) * quantum * ROOM_FOR_FEES > room - (adjustment?.usedMsat ?? 0)) return Number.POSITIVE_INFINITY;

@@ -2,6 +2,7 @@
 import { type Bytes, compare } from '../../base/bytes.ts';
 import type { NodeId, ShortChannelId } from '../../base/ids.ts';
 import type { EdgePolicy } from '../gossip/raw.ts';
+import { hasBit, supports, unassignedRequired } from '../wire/features.ts';
 import { GraphTables } from './graph-tables.ts';
 
 /** `edgeFlags`: a channel_update of this direction is known. */
@@ -20,6 +21,30 @@ export const CHANNEL_SPENT = 4;
 export const CHANNEL_UNSIGNED = 8;
 /** `nodeFlags`: an unknown even feature. BOLT 7: "MUST NOT route a payment through the node". */
 export const NODE_UNROUTABLE = 1;
+/** `nodeFlags`: its features are known, and those below are meant where they are not set. */
+export const NODE_TOLD = 2;
+/** `nodeFlags`: takes payments in parts (basic_mpp). */
+export const NODE_MPP = 4;
+/** `nodeFlags`: takes payments that nobody asked for (keysend, bLIP 3). */
+export const NODE_KEYSEND = 8;
+/** `nodeFlags`: forwards inside of blinded paths (option_route_blinding). */
+export const NODE_BLINDS = 16;
+
+const KEYSEND_BIT = 54;
+
+/** `nodeFlags` of a node that announces these features. What BOLT 9 takes for granted (onions with records, payment secrets) is not looked at. */
+export const nodeFlagsOf = (features: Bytes): number =>
+  NODE_TOLD |
+  (unassignedRequired(features).some((bit) => bit !== KEYSEND_BIT) ? NODE_UNROUTABLE : 0) |
+  (supports(features, 'basic_mpp') ? NODE_MPP : 0) |
+  (hasBit(features, KEYSEND_BIT) || hasBit(features, KEYSEND_BIT + 1) ? NODE_KEYSEND : 0) |
+  (supports(features, 'option_route_blinding') ? NODE_BLINDS : 0);
+
+/** Whether a node is known not to have what a flag says. Of one that was never announced nothing is known. */
+export function lacks(graph: Graph, node: number, flag: number): boolean {
+  const flags = node >= 0 && node < graph.nodes ? (graph.nodeFlags[node] as number) : 0;
+  return (flags & NODE_TOLD) !== 0 && (flags & flag) === 0;
+}
 
 /**
  * Nodes, channels and directed edges by number. Edge `2 * channel + direction`; direction 0 leads from `node1` (the smaller id) to `node2` and

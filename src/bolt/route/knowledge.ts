@@ -5,6 +5,7 @@ import { compare } from '../../base/bytes.ts';
 import type { NodeId, ShortChannelId } from '../../base/ids.ts';
 import type { Graph } from './graph.ts';
 import type { ProblemBuilder } from './problem.ts';
+import { tailIndex } from './query.ts';
 
 export const HALF_LIFE_SECONDS = 3600;
 /** After so many half-lives nothing is left of a bound. */
@@ -65,6 +66,8 @@ export class Knowledge {
     const changed: KnownEdge[] = [];
     let from = source;
     hops.forEach((hop, i) => {
+      // Blinded paths are of one payment: their names mean nothing to the next.
+      if (tailIndex(hop.scid) !== null) return;
       const direction = compare(from, hop.nodeId) < 0 ? 0 : 1;
       from = hop.nodeId;
       if (outcome.kind === 'failed' && i > outcome.hop) return;

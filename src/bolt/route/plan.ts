@@ -2,21 +2,17 @@ import type { NodeId } from '../../base/ids.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
 import type { Height, Msat } from '../../base/units.ts';
 import type { CostModel } from './cost.ts';
-import { type ExactRoute, exactHops } from './exact.ts';
+import { exactHops } from './exact.ts';
 import { type Explanation, explain, hintOf } from './explain.ts';
 import type { FlowSearcher } from './flow.ts';
-import type { Graph } from './graph.ts';
+import { type Graph, lacks, NODE_KEYSEND, NODE_MPP } from './graph.ts';
 import type { Knowledge } from './knowledge.ts';
+import { MAX_HOPS, ONION_BYTES } from './onion-room.ts';
+import { ownProblem } from './own-problem.ts';
 import { extraOf, isExtra, type Problem } from './problem.ts';
-import { MAX_HOPS, ownProblem, type Query } from './query.ts';
+import type { NoRoute, Route, RouteQuery } from './query.ts';
 import type { Searcher } from './search.ts';
 import { type PlannedPart, type SplitRequest, type SplitTools, type Strategy, split } from './split.ts';
-
-export interface NoRouteFound {
-  readonly code: 'NO_ROUTE';
-  readonly message: string;
-  readonly hint: string;
-}
 
 export interface PlanOptions {
   readonly graph: Graph;
@@ -32,42 +28,62 @@ export interface PlanOptions {
   readonly shadowBlocks?: number;
 }
 
-const requestOf = (query: Query): SplitRequest => ({
+const requestOf = (query: RouteQuery, { graph }: PlanOptions): SplitRequest => ({
   amountMsat: Number(query.amountMsat),
   maxFeeMsat: Number(query.maxFeeMsat),
   maxCltvDelta: query.maxCltvExpiry - query.finalCltvExpiry,
   maxHops: MAX_HOPS,
-  maxParts: query.maxParts,
+  maxParts: takesParts(graph, query) ? query.maxParts : 1,
+  onion: { bytes: ONION_BYTES, finalBytes: query.finalBytes, maxCltvExpiry: query.maxCltvExpiry },
 });
 
-function toolsFor(query: Query, options: PlanOptions): SplitTools {
+/** BOLT 9, basic_mpp: an invoice says it; without one the node's announcement does. */
+const takesParts = (graph: Graph, query: RouteQuery): boolean =>
+  query.kind === 'invoice' || !lacks(graph, graph.findNode(query.destination), NODE_MPP);
+
+function toolsFor(query: RouteQuery, options: PlanOptions): SplitTools {
   const { problem, builder } = ownProblem(options.graph, query, options.self);
   if (options.knowledge !== undefined) options.knowledge.learned.apply(builder, options.graph, options.knowledge.now);
   return { problem, builder, model: options.model, searcher: options.searcher, flows: options.flows };
 }
 
 /** Routes for the whole amount of a query, at most `maxParts`, within its fee and expiry budgets; or why there are none. */
-export function planRoutes(query: Query, options: PlanOptions): Result<readonly ExactRoute[], NoRouteFound> {
+export function planRoutes(query: RouteQuery, options: PlanOptions): Result<readonly Route[], NoRoute> {
   const simple = simpleReason(query, options);
   if (simple !== null) return fail(simple);
   const tools = toolsFor(query, options);
-  const parts = split(requestOf(query), tools, options.strategy ?? 'flow');
-  if (parts === null) return fail(reason(query, explain(requestOf(query), tools)));
+  const parts = split(requestOf(query, options), tools, options.strategy ?? 'flow');
+  if (parts === null) return fail(reason(query, requestOf(query, options), explain(requestOf(query, options), tools)));
   return ok(parts.map((part) => toRoute(tools.problem, part, query, options.shadowBlocks ?? 0)));
 }
 
 /** Whether there is a route, without the reason where there is none. */
-export function planQuickly(query: Query, options: PlanOptions): readonly ExactRoute[] | null {
+export function planQuickly(query: RouteQuery, options: PlanOptions): readonly Route[] | null {
   if (simpleReason(query, options) !== null) return null;
   const tools = toolsFor(query, options);
-  const parts = split(requestOf(query), tools, options.strategy ?? 'flow');
+  const parts = split(requestOf(query, options), tools, options.strategy ?? 'flow');
   return parts?.map((part) => toRoute(tools.problem, part, query, options.shadowBlocks ?? 0)) ?? null;
 }
 
-/** For `route --explain`: counts of the closed edges and the cheapest relaxation, whether or not there is a route. */
-export const explainRoutes = (query: Query, options: PlanOptions): Explanation => explain(requestOf(query), toolsFor(query, options));
+/** What the destination's announcement forbids, whatever the network could carry. */
+export type DestinationLimit = 'no_multipart' | 'no_keysend';
 
-function toRoute(problem: Problem, part: PlannedPart, query: Query, shadowBlocks: number): ExactRoute {
+/** For `route --explain`: counts of the closed edges and the cheapest relaxation, whether or not there is a route. */
+export function explainRoutes(
+  query: RouteQuery,
+  options: PlanOptions,
+): Explanation & { readonly destination: readonly DestinationLimit[] } {
+  const { graph } = options;
+  const destination: DestinationLimit[] = [];
+  if (!takesParts(graph, query) && query.maxParts > 1) destination.push('no_multipart');
+  if (!takesKeysend(graph, query)) destination.push('no_keysend');
+  return { ...explain(requestOf(query, options), toolsFor(query, options)), destination };
+}
+
+const takesKeysend = (graph: Graph, query: RouteQuery): boolean =>
+  query.kind !== 'keysend' || !lacks(graph, graph.findNode(query.destination), NODE_KEYSEND);
+
+function toRoute(problem: Problem, part: PlannedPart, query: RouteQuery, shadowBlocks: number): Route {
   const { edges, cltvDelta } = part.path;
   const first = edges[0] as number;
   const channelId = isExtra(problem, first) ? extraOf(problem, first).channelId : null;
@@ -75,13 +91,13 @@ function toRoute(problem: Problem, part: PlannedPart, query: Query, shadowBlocks
   const shadow = edges.length > 1 ? Math.max(0, Math.min(shadowBlocks, spare)) : 0;
   const arrives = { amountMsat: BigInt(part.amountMsat) as Msat, cltvExpiry: (query.finalCltvExpiry + shadow) as Height };
   const hops = exactHops(problem, edges, arrives);
-  return { channelId: channelId as ExactRoute['channelId'], hops: hops as unknown as ExactRoute['hops'] };
+  return { channelId: channelId as Route['channelId'], hops: hops as unknown as Route['hops'] };
 }
 
-const noRoute = (message: string, hint: string): NoRouteFound => ({ code: 'NO_ROUTE', message, hint });
+const noRoute = (message: string, hint: string): NoRoute => ({ code: 'NO_ROUTE', message, hint });
 
 /** Reasons that need no search. */
-function simpleReason(query: Query, { graph }: PlanOptions): NoRouteFound | null {
+function simpleReason(query: RouteQuery, { graph }: PlanOptions): NoRoute | null {
   if (query.firstHops.length === 0)
     return noRoute('no channel of ours can be used now', 'open a channel, or wait until one is confirmed and its peer connected');
   const sendable = query.firstHops.reduce((sum, hop) => sum + hop.sendableMsat, 0n);
@@ -90,7 +106,17 @@ function simpleReason(query: Query, { graph }: PlanOptions): NoRouteFound | null
       `our channels can send ${sendable} msat together, ${query.amountMsat} msat are needed`,
       'receive or open more first, or pay a smaller amount',
     );
-  const isNamed = query.hints.some((hint) => hint.length > 0) || query.firstHops.some((hop) => sameId(hop.peer, query.destination));
+  if (query.tails.length === 0 && query.finalBytes > ONION_BYTES)
+    return noRoute(
+      `what the destination is to be told takes ${query.finalBytes} bytes, and an onion has ${ONION_BYTES}`,
+      'ask the payee for an invoice with less metadata',
+    );
+  if (!takesKeysend(graph, query))
+    return noRoute('the destination announces that it takes no payment without an invoice', 'ask the payee for an invoice');
+  const isNamed =
+    query.tails.length > 0 ||
+    query.hints.some((hint) => hint.length > 0) ||
+    query.firstHops.some((hop) => sameId(hop.peer, query.destination));
   if (!isNamed && graph.findNode(query.destination) === -1)
     return noRoute(
       `the destination is not among the ${graph.nodes} nodes that we know`,
@@ -101,14 +127,15 @@ function simpleReason(query: Query, { graph }: PlanOptions): NoRouteFound | null
 
 const sameId = (a: NodeId, b: NodeId): boolean => a.every((byte, i) => byte === b[i]);
 
-function reason(query: Query, explained: Explanation): NoRouteFound {
+function reason(query: RouteQuery, { maxParts }: SplitRequest, explained: Explanation): NoRoute {
   const closed = Object.entries(explained.closed).sort((a, b) => b[1] - a[1]);
   const why = explained.reachesUs
     ? `within a fee of ${query.maxFeeMsat} msat and ${query.maxCltvExpiry - query.finalCltvExpiry} blocks`
     : `; of the edges nearest to it ${closed.map(([rule, count]) => `${count} are closed by ${rule.replaceAll('_', ' ')}`).join(', ') || 'there is none'}`;
-  const parts = query.maxParts === 1 ? 'one part' : `at most ${query.maxParts} parts`;
+  const parts = maxParts === 1 ? 'one part' : `at most ${maxParts} parts`;
+  const only = maxParts < query.maxParts ? ', because the destination takes no more' : '';
   return noRoute(
-    `no path carries ${query.amountMsat} msat in ${parts}${explained.reachesUs ? ' ' : ''}${why}`,
+    `no path carries ${query.amountMsat} msat in ${parts}${only}${explained.reachesUs ? ' ' : ''}${why}`,
     hintOf(explained.relaxation),
   );
 }

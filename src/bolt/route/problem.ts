@@ -2,7 +2,7 @@ import { type Bytes, toHex } from '../../base/bytes.ts';
 import type { ChannelId, NodeId, ShortChannelId } from '../../base/ids.ts';
 import { CHANNEL_GONE, type Graph } from './graph.ts';
 
-/** An edge that the graph does not have: an own channel, or a hop of an invoice's hints. Amounts in msat. */
+/** An edge that the graph does not have: an own channel, a hop of an invoice's hints, or a blinded path. Amounts in msat. */
 export interface ExtraEdge {
   readonly from: number;
   readonly to: number;
@@ -16,6 +16,10 @@ export interface ExtraEdge {
   readonly htlcMaximumMsat: number;
   /** What it can carry for certain; null where nothing is known of its balance, which then costs nothing. */
   readonly sendableMsat: number | null;
+  /** Of a blinded path: nodes behind its introduction point, and what its payloads take in the onion. */
+  readonly tail: { readonly hops: number; readonly onionBytes: number } | null;
+  /** Why it must not be used. */
+  readonly closed: 'unknown_features' | 'no_route_blinding' | null;
 }
 
 /** What is known of an edge beyond the graph. Amounts in msat. */

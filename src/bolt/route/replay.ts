@@ -7,12 +7,13 @@ import { fail, ok, type Result } from '../../base/result.ts';
 import type { CostModel } from './cost.ts';
 import type { Graph } from './graph.ts';
 import { Knowledge, type KnownEdge } from './knowledge.ts';
-import type { Query } from './query.ts';
+import { USUAL_FINAL_BYTES } from './onion-room.ts';
+import type { RouteQuery } from './query.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';
 import type { Strategy } from './split.ts';
 
 export interface Recorded {
-  readonly query: Query;
+  readonly query: RouteQuery;
   readonly self: NodeId;
   readonly model: CostModel;
   readonly strategy: Strategy;
@@ -24,6 +25,8 @@ export interface Recorded {
 
 const MAGIC = utf8('LNKROUTE');
 const VERSION = 1;
+/** What questions of the first exports do not say. */
+const FIRST_EXPORTS = { kind: 'invoice', tails: [], finalBytes: USUAL_FINAL_BYTES } as const;
 
 export function encodeRecorded(recorded: Recorded): Bytes {
   const { graph, knowledge, ...rest } = recorded;
@@ -48,9 +51,10 @@ export function decodeRecorded(file: Bytes): Result<Recorded, string> {
   try {
     const head = fromJson(JSON.parse(text)) as Omit<Recorded, 'graph' | 'knowledge'> & { readonly known: readonly KnownEdge[] };
     const { known, ...rest } = head;
+    const query: RouteQuery = 'tails' in rest.query ? rest.query : { ...(rest.query as RouteQuery), ...FIRST_EXPORTS };
     const knowledge = new Knowledge();
     for (const edge of known) knowledge.restore(edge);
-    return ok({ ...rest, graph, knowledge });
+    return ok({ ...rest, query, graph, knowledge });
   } catch (error) {
     return fail(`the head is damaged: ${(error as Error).message}`);
   }

@@ -2,17 +2,20 @@ import { type CostModel, surprise } from './cost.ts';
 import { limitsOf } from './evaluate.ts';
 import { EDGE_KNOWN, type Graph, NODE_UNROUTABLE } from './graph.ts';
 import { NodeHeap } from './heap.ts';
+import { forwardBytes, type OnionRoom } from './onion-room.ts';
 import { type Adjustment, type ExtraEdge, edgesFrom, extraOf, type Problem, targetOf } from './problem.ts';
 
 /** What the search minimises. The others are tried when the cheapest path breaks a budget. */
-export type Objective = 'cost' | 'fee' | 'cltv';
+export type Objective = 'cost' | 'fee' | 'cltv' | 'bytes' | 'hops';
 
 export interface SearchLimits {
   readonly amountMsat: number;
   readonly maxFeeMsat: number;
   /** Blocks that the hops may add to the final expiry. */
   readonly maxCltvDelta: number;
+  /** Onion hops, those inside of a blinded path included. */
   readonly maxHops: number;
+  readonly onion: OnionRoom;
 }
 
 export interface Path {
@@ -31,7 +34,8 @@ export interface Pruned {
   amount: number;
   fee: number;
   cltv: number;
-  hops: number;
+  /** Too many hops, or more payload than an onion holds. */
+  size: number;
 }
 
 const BLOCKED = 1;
@@ -48,6 +52,8 @@ export class Searcher {
   #amount = new Float64Array(0);
   #cltv = new Int32Array(0);
   #hops = new Uint8Array(0);
+  /** What the payloads of this node and of those behind it take in the onion. */
+  #bytes = new Float64Array(0);
   #next = new Int32Array(0);
   /** The search that wrote a node's label: no clearing in between. */
   #stamp = new Uint32Array(0);
@@ -55,7 +61,7 @@ export class Searcher {
   #nodeMarks = new Uint8Array(0);
   #edgeMarks = new Uint8Array(0);
   #round = 0;
-  #pruned: Pruned = { amount: 0, fee: 0, cltv: 0, hops: 0 };
+  #pruned: Pruned = { amount: 0, fee: 0, cltv: 0, size: 0 };
 
   get pruned(): Readonly<Pruned> {
     return this.#pruned;
@@ -84,6 +90,7 @@ export class Searcher {
       this.#amount = new Float64Array(size);
       this.#cltv = new Int32Array(size);
       this.#hops = new Uint8Array(size);
+      this.#bytes = new Float64Array(size);
       this.#next = new Int32Array(size);
       this.#stamp = new Uint32Array(size);
       this.#settled = new Uint8Array(size);
@@ -92,7 +99,7 @@ export class Searcher {
     const edges = 2 * problem.graph.channels;
     if (this.#edgeMarks.length < edges) this.#edgeMarks = new Uint8Array(edges + 2048);
     this.#round++;
-    this.#pruned = { amount: 0, fee: 0, cltv: 0, hops: 0 };
+    this.#pruned = { amount: 0, fee: 0, cltv: 0, size: 0 };
     for (const node of problem.blockedNodes) this.#nodeMarks[node]! |= BLOCKED;
     for (const node of problem.extrasInto.keys()) this.#nodeMarks[node]! |= EXTRAS;
     for (const edge of problem.adjustments.keys()) if (edge < edges) this.#edgeMarks[edge] = 1;
@@ -108,7 +115,7 @@ export class Searcher {
     const { graph, source, target } = problem;
     const { inStart, inEdges } = graph.adjacency();
     const heap = this.#heap;
-    this.#label(target, 0, limits.amountMsat, 0, 0, -1);
+    this.#label(target, 0, limits.amountMsat, 0, 0, limits.onion.finalBytes, -1);
     while (heap.size > 0) {
       const node = heap.pop();
       if (node === source) return true;
@@ -116,7 +123,7 @@ export class Searcher {
       const marks = this.#nodeMarks[node] as number;
       if (node !== target && node < graph.nodes && ((graph.nodeFlags[node] as number) & NODE_UNROUTABLE) !== 0) continue;
       if ((this.#hops[node] as number) >= limits.maxHops) {
-        this.#pruned.hops++;
+        this.#pruned.size++;
         continue;
       }
       if ((marks & EXTRAS) !== 0)
@@ -184,14 +191,29 @@ export class Searcher {
         if (amount > limits.amountMsat) this.#pruned.amount++;
         continue;
       }
-      this.#offer(near, edge, cost, amount, cltv, (this.#hops[node] as number) + 1, fee, delta, nats, limits, model, objective);
+      const bytes = this.#bytes[node] as number;
+      this.#offer(
+        near,
+        edge,
+        cost,
+        amount,
+        cltv,
+        (this.#hops[node] as number) + 1,
+        isOurs ? bytes : bytes + forwardBytes(amount, limits.onion),
+        fee,
+        delta,
+        nats,
+        limits,
+        model,
+        objective,
+      );
     }
   }
 
   #relaxExtra(problem: Problem, limits: SearchLimits, model: CostModel, objective: Objective, edge: number, extra: ExtraEdge): void {
     const node = extra.to;
     const amount = this.#amount[node] as number;
-    if (amount < extra.htlcMinimumMsat) return;
+    if (amount < extra.htlcMinimumMsat || extra.closed !== null) return;
     const near = extra.from;
     if (this.#stamp[near] === this.#round && this.#settled[near] === 1) return;
     if (((this.#nodeMarks[near] as number) & BLOCKED) !== 0) return;
@@ -206,8 +228,11 @@ export class Searcher {
     const policy = adjustment?.policy ?? extra;
     const fee = isOurs ? 0 : policy.feeBaseMsat + Math.floor((amount * policy.feeProportionalMillionths) / 1_000_000);
     const delta = isOurs ? 0 : policy.cltvExpiryDelta;
-    const hops = (this.#hops[node] as number) + 1;
-    this.#offer(near, edge, this.#cost[node] as number, amount, this.#cltv[node] as number, hops, fee, delta, 0, limits, model, objective);
+    const hops = extra.tail === null ? (this.#hops[node] as number) + 1 : extra.tail.hops;
+    const behind = this.#bytes[node] as number;
+    const bytes = isOurs ? behind : extra.tail === null ? behind + forwardBytes(amount, limits.onion) : extra.tail.onionBytes;
+    const cltv = this.#cltv[node] as number;
+    this.#offer(near, edge, this.#cost[node] as number, amount, cltv, hops, bytes, fee, delta, 0, limits, model, objective);
   }
 
   #offer(
@@ -217,6 +242,7 @@ export class Searcher {
     amount: number,
     cltvBehind: number,
     hops: number,
+    bytes: number,
     fee: number,
     delta: number,
     nats: number,
@@ -234,23 +260,30 @@ export class Searcher {
       this.#pruned.cltv++;
       return;
     }
+    if (bytes > limits.onion.bytes || hops > limits.maxHops) {
+      this.#pruned.size++;
+      return;
+    }
     // A hair for each hop, so that of equal paths the shorter is found.
     let step = 1e-6;
     if (objective === 'cost') step += fee + (amount * delta * model.riskBillionths) / 1e9 + model.penaltyMsat * nats;
     else if (objective === 'fee') step += fee;
-    else step += delta;
-    const cost = costBehind + step;
+    else if (objective === 'cltv') step += delta;
+    let cost = costBehind + step;
+    if (objective === 'bytes') cost = bytes;
+    else if (objective === 'hops') cost = hops;
     if (this.#stamp[near] === this.#round && (this.#settled[near] === 1 || cost >= (this.#cost[near] as number))) return;
-    this.#label(near, cost, total, cltv, hops, edge);
+    this.#label(near, cost, total, cltv, hops, bytes, edge);
   }
 
-  #label(node: number, cost: number, amount: number, cltv: number, hops: number, next: number): void {
+  #label(node: number, cost: number, amount: number, cltv: number, hops: number, bytes: number, next: number): void {
     const isNew = this.#stamp[node] !== this.#round;
     this.#stamp[node] = this.#round;
     this.#cost[node] = cost;
     this.#amount[node] = amount;
     this.#cltv[node] = cltv;
     this.#hops[node] = hops;
+    this.#bytes[node] = bytes;
     this.#next[node] = next;
     if (isNew) {
       this.#settled[node] = 0;

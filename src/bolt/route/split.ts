@@ -2,8 +2,9 @@ import type { CostModel } from './cost.ts';
 import { decompose, type FlowPath } from './decompose.ts';
 import { evaluate, limitsOf, mostOver } from './evaluate.ts';
 import type { FlowSearcher } from './flow.ts';
+import { onionOf } from './onion-room.ts';
 import { edgesFrom, edgesInto, type Problem, type ProblemBuilder } from './problem.ts';
-import type { Path, Searcher, SearchLimits } from './search.ts';
+import type { Objective, Path, Searcher, SearchLimits } from './search.ts';
 
 /** How a payment is cut into parts: not at all, in halves as they fail to fit, or along a minimum-cost flow. */
 export type Strategy = 'single' | 'halving' | 'flow';
@@ -13,11 +14,7 @@ export interface PlannedPart {
   readonly path: Path;
 }
 
-export interface SplitRequest {
-  readonly amountMsat: number;
-  readonly maxFeeMsat: number;
-  readonly maxCltvDelta: number;
-  readonly maxHops: number;
+export interface SplitRequest extends SearchLimits {
   readonly maxParts: number;
 }
 
@@ -41,7 +38,7 @@ const MAX_QUANTA = 64;
 /** Where the cheapest flow breaks the fee budget, fees are weighed more. */
 const PENALTY_SHARES = [1, 0.2, 0.02];
 
-/** One path that holds the limits: the cheapest, else the one of least fee, else the one of least delay. */
+/** One path that holds the limits: the cheapest, else the one of least fee, of least delay, of least room in the onion. */
 export function bestPath(
   problem: Problem,
   limits: SearchLimits,
@@ -50,13 +47,18 @@ export function bestPath(
   const { searcher, model } = tools;
   const cheapest = searcher.find(problem, limits, model);
   if (cheapest !== null) return cheapest;
-  const { amount, fee, cltv } = searcher.pruned;
+  const { amount, fee, cltv, size } = searcher.pruned;
+  const others: Objective[] = [];
   // The way of least fees is also the one that needs the least room.
-  if (fee > 0 || amount > 0) {
-    const found = searcher.find(problem, limits, model, 'fee');
-    if (found !== null) return found;
+  if (fee > 0 || amount > 0) others.push('fee');
+  if (cltv > 0) others.push('cltv');
+  if (size > 0) others.push('bytes', 'hops');
+  for (const objective of others) {
+    const found = searcher.find(problem, limits, model, objective);
+    // What was found by another measure has its price all the same.
+    if (found !== null) return evaluate(problem, found.edges, limits.amountMsat, model);
   }
-  return cltv > 0 ? searcher.find(problem, limits, model, 'cltv') : null;
+  return null;
 }
 
 /** Parts that together carry the whole amount within every limit, or null. Leaves the builder's `usedMsat` as it was. */
@@ -162,9 +164,14 @@ class Draft {
 
   #take(edges: readonly number[], amountMsat: number): boolean {
     const path = evaluate(this.#tools.problem, edges, amountMsat, this.#tools.model);
-    if (path === null || path.cltvDelta > this.#request.maxCltvDelta || edges.length > this.#request.maxHops) return false;
+    if (path === null || path.cltvDelta > this.#request.maxCltvDelta || !this.#fits(path)) return false;
     this.#add({ amountMsat, path });
     return true;
+  }
+
+  #fits(path: Path): boolean {
+    const { hops, bytes } = onionOf(this.#tools.problem, path, this.#request.onion);
+    return hops <= this.#request.maxHops && bytes <= this.#request.onion.bytes;
   }
 
   /** Puts what is left on the parts that have room. Returns what none took. */
@@ -254,7 +261,7 @@ class Draft {
       this.#remove(same);
       const amountMsat = part.amountMsat + same.amountMsat;
       const path = evaluate(this.#tools.problem, part.path.edges, amountMsat, model);
-      if (path === null) {
+      if (path === null || !this.#fits(path)) {
         this.#add(same);
         this.#add(part);
       } else {

@@ -3,7 +3,7 @@ import Database from 'better-sqlite3';
 import type { Bytes } from '../../base/bytes.ts';
 import { policyOfUpdate, readGossip } from '../../bolt/gossip/raw.ts';
 import { isUnsigned } from '../../bolt/gossip/synthetic.ts';
-import { CHANNEL_SPENT, CHANNEL_UNROUTABLE, CHANNEL_UNSIGNED, Graph, NODE_UNROUTABLE } from '../../bolt/route/graph.ts';
+import { CHANNEL_SPENT, CHANNEL_UNROUTABLE, CHANNEL_UNSIGNED, Graph, nodeFlagsOf } from '../../bolt/route/graph.ts';
 import type { KnownEdge } from '../../bolt/route/knowledge.ts';
 import { unassignedRequired } from '../../bolt/wire/features.ts';
 
@@ -243,7 +243,7 @@ export class GraphDatabase {
       const read = readGossip(message as Bytes);
       if (read?.kind !== 'node_announcement') continue;
       const node = graph.findNode(read.nodeId);
-      const flags = unassignedRequired(read.features).length > 0 ? NODE_UNROUTABLE : 0;
+      const flags = nodeFlagsOf(read.features);
       if (node !== -1) graph.setNode(node, { timestamp: read.timestamp, flags });
     }
     return graph;

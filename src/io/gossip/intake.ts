@@ -14,7 +14,7 @@ import {
   sameUpdateBody,
 } from '../../bolt/gossip/raw.ts';
 import { readVersion2 } from '../../bolt/gossip/version-2.ts';
-import { CHANNEL_SPENT, CHANNEL_UNROUTABLE, CHANNEL_UNSIGNED, type Graph, NODE_UNROUTABLE } from '../../bolt/route/graph.ts';
+import { CHANNEL_SPENT, CHANNEL_UNROUTABLE, CHANNEL_UNSIGNED, type Graph, nodeFlagsOf } from '../../bolt/route/graph.ts';
 import { unassignedRequired } from '../../bolt/wire/features.ts';
 import { Blacklist } from './blacklist.ts';
 import type { GraphDatabase } from './database.ts';
@@ -416,7 +416,7 @@ export class Intake {
           this.#refuse('bad_address', message, origin);
           return;
         }
-        const flags = unassignedRequired(message.features).length > 0 ? NODE_UNROUTABLE : 0;
+        const flags = nodeFlagsOf(message.features);
         graph.setNode(graph.findNode(message.nodeId), { timestamp: message.timestamp, flags });
         database.write({ kind: 'node', id: message.nodeId, message: message.bytes });
         break;

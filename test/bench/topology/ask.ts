@@ -3,6 +3,7 @@ import { DEFAULT_COSTS } from '../../../src/bolt/route/cost.ts';
 import { policyOf } from '../../../src/bolt/route/exact.ts';
 import { FlowSearcher } from '../../../src/bolt/route/flow.ts';
 import type { Graph } from '../../../src/bolt/route/graph.ts';
+import { MAX_HOPS, ONION_BYTES, USUAL_FINAL_BYTES } from '../../../src/bolt/route/onion-room.ts';
 import { type Problem, ProblemBuilder, scidOf } from '../../../src/bolt/route/problem.ts';
 import { Searcher } from '../../../src/bolt/route/search.ts';
 import { type PlannedPart as Part, type Strategy, split } from '../../../src/bolt/route/split.ts';
@@ -13,6 +14,7 @@ import { type Answer, answerOf, type TheirMode, theirRows } from './yardstick.ts
 
 /** The payee asks for 40 blocks; routes of more than 2016 are refused by others. */
 const MAX_CLTV_DELTA = 2016 - 40;
+const ONION = { bytes: ONION_BYTES, finalBytes: USUAL_FINAL_BYTES, maxCltvExpiry: 900_000 };
 
 export interface AskOptions {
   readonly maxParts: number;
@@ -75,7 +77,11 @@ function ask(graph: Graph, asked: Asked, pair: number, options: AskOptions, tool
   const started = performance.now();
   const builder = new ProblemBuilder(graph);
   const problem = builder.build(asked.source, asked.target);
-  const parts = split({ ...asked, maxHops: 20 }, { problem, builder, model: DEFAULT_COSTS, ...tools }, options.strategy);
+  const parts = split(
+    { ...asked, maxHops: MAX_HOPS, onion: ONION },
+    { problem, builder, model: DEFAULT_COSTS, ...tools },
+    options.strategy,
+  );
   const ms = performance.now() - started;
   return { pair, ms, parts: parts?.map((part) => hopsOf(problem, part)) ?? null };
 }

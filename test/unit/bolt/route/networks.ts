@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import type { NodeId } from '../../../../src/base/ids.ts';
 import { Graph } from '../../../../src/bolt/route/graph.ts';
+import { ONION_BYTES, USUAL_FINAL_BYTES } from '../../../../src/bolt/route/onion-room.ts';
 
 /** An id that no key need have: graphs do not look. */
 export const idOf = (n: number): NodeId => {
@@ -10,6 +11,9 @@ export const idOf = (n: number): NodeId => {
   id[1] = n;
   return id as NodeId;
 };
+
+/** Of an onion in which every path of a small network fits. */
+export const WIDE = { bytes: ONION_BYTES, finalBytes: USUAL_FINAL_BYTES, maxCltvExpiry: 900_000 };
 
 export interface Edge {
   readonly from: number;

@@ -4,8 +4,9 @@ import { height, msat } from '../../../../src/base/units.ts';
 import { DEFAULT_COSTS } from '../../../../src/bolt/route/cost.ts';
 import { FlowSearcher } from '../../../../src/bolt/route/flow.ts';
 import { Knowledge } from '../../../../src/bolt/route/knowledge.ts';
+import { USUAL_FINAL_BYTES } from '../../../../src/bolt/route/onion-room.ts';
 import { explainRoutes, type PlanOptions, planRoutes } from '../../../../src/bolt/route/plan.ts';
-import type { Query } from '../../../../src/bolt/route/query.ts';
+import type { RouteQuery } from '../../../../src/bolt/route/query.ts';
 import { decodeRecorded, encodeRecorded } from '../../../../src/bolt/route/replay.ts';
 import { Searcher } from '../../../../src/bolt/route/search.ts';
 import { type Channel, graphOf, idOf, scidOf } from './networks.ts';
@@ -37,14 +38,17 @@ const hop = (n: number, sendable: number) => ({
   sendableMsat: msat(sendable),
   htlcMinimumMsat: msat(1),
 });
-const query = (part: Partial<Query> = {}): Query => ({
+const query = (part: Partial<RouteQuery> = {}): RouteQuery => ({
   destination: idOf(1),
   amountMsat: msat(1_000_000),
   maxFeeMsat: msat(100_000),
   maxParts: 4,
   finalCltvExpiry: height(500),
   maxCltvExpiry: height(2500),
+  kind: 'invoice',
   hints: [],
+  tails: [],
+  finalBytes: USUAL_FINAL_BYTES,
   firstHops: [hop(0, 3e6), hop(2, 3e6)],
   lessons: [],
   inFlight: [],
@@ -53,7 +57,7 @@ const query = (part: Partial<Query> = {}): Query => ({
   ...part,
 });
 const options: PlanOptions = { graph, self, model: DEFAULT_COSTS, searcher: new Searcher(), flows: new FlowSearcher() };
-const ways = (part: Partial<Query> = {}, more: Partial<PlanOptions> = {}): string[] | string => {
+const ways = (part: Partial<RouteQuery> = {}, more: Partial<PlanOptions> = {}): string[] | string => {
   const planned = planRoutes(query(part), { ...options, ...more });
   return planned.ok
     ? planned.value.map((route) => route.hops.map(({ scid }) => `${scid >> 40n || scid}`).join('-'))
@@ -123,7 +127,7 @@ describe('planning from our own channels', () => {
 });
 
 describe('no route', () => {
-  const hintFor = (part: Partial<Query>): string => {
+  const hintFor = (part: Partial<RouteQuery>): string => {
     const planned = planRoutes(query(part), options);
     return planned.ok ? 'found' : `${planned.failure.message}: ${planned.failure.hint}`;
   };

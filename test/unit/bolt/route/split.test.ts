@@ -7,7 +7,7 @@ import { ProblemBuilder } from '../../../../src/bolt/route/problem.ts';
 import { Searcher } from '../../../../src/bolt/route/search.ts';
 import { type Strategy, split } from '../../../../src/bolt/route/split.ts';
 import { faultOf } from '../../../bench/topology/plans.ts';
-import { type Channel, graphOf, network, paths } from './networks.ts';
+import { type Channel, graphOf, network, paths, WIDE } from './networks.ts';
 
 const searcher = new Searcher();
 const flows = new FlowSearcher();
@@ -18,7 +18,7 @@ const plan = (channels: readonly Channel[], request: { amountMsat: number; maxFe
   const builder = new ProblemBuilder(graph);
   const problem = builder.build(0, 1);
   const parts = split(
-    { ...request, maxCltvDelta: 1000, maxHops: 20 },
+    { ...request, maxCltvDelta: 1000, maxHops: 20, onion: WIDE },
     { problem, builder, model: DEFAULT_COSTS, searcher, flows },
     strategy,
   );

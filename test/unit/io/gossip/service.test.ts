@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { ChannelId } from '../../../../src/base/ids.ts';
-import { height, msat, sat } from '../../../../src/base/units.ts';
+import { height, msat } from '../../../../src/base/units.ts';
 import type { RouteQuery } from '../../../../src/node/types.ts';
 import { announcement, channel, connect, GOSSIP_FEATURES, NOW, nodeAnnouncement, open, party, update } from './world.ts';
 
@@ -17,7 +17,10 @@ const query = (part: Partial<RouteQuery> = {}): RouteQuery => ({
   maxParts: 4,
   finalCltvExpiry: height(500),
   maxCltvExpiry: height(2500),
+  kind: 'invoice',
   hints: [],
+  tails: [],
+  finalBytes: 100,
   firstHops: [
     {
       channelId: new Uint8Array(32).fill(7) as ChannelId,
@@ -25,7 +28,6 @@ const query = (part: Partial<RouteQuery> = {}): RouteQuery => ({
       peer: b.id,
       sendableMsat: msat(5_000_000),
       htlcMinimumMsat: msat(1),
-      capacity: sat(10_000),
     },
   ],
   lessons: [],
