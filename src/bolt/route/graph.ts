@@ -32,13 +32,20 @@ export const NODE_BLINDS = 16;
 
 const KEYSEND_BIT = 54;
 
-/** `nodeFlags` of a node that announces these features. What BOLT 9 takes for granted (onions with records, payment secrets) is not looked at. */
-export const nodeFlagsOf = (features: Bytes): number =>
-  NODE_TOLD |
-  (unassignedRequired(features).some((bit) => bit !== KEYSEND_BIT) ? NODE_UNROUTABLE : 0) |
-  (supports(features, 'basic_mpp') ? NODE_MPP : 0) |
-  (hasBit(features, KEYSEND_BIT) || hasBit(features, KEYSEND_BIT + 1) ? NODE_KEYSEND : 0) |
-  (supports(features, 'option_route_blinding') ? NODE_BLINDS : 0);
+/**
+ * `nodeFlags` of a node that announces these features. What BOLT 9 takes for granted (onions with records, payment secrets) is not looked at.
+ * No features at all: whoever made this row (a digest) did not know them.
+ */
+export function nodeFlagsOf(features: Bytes): number {
+  if (features.length === 0) return 0;
+  return (
+    NODE_TOLD |
+    (unassignedRequired(features).some((bit) => bit !== KEYSEND_BIT) ? NODE_UNROUTABLE : 0) |
+    (supports(features, 'basic_mpp') ? NODE_MPP : 0) |
+    (hasBit(features, KEYSEND_BIT) || hasBit(features, KEYSEND_BIT + 1) ? NODE_KEYSEND : 0) |
+    (supports(features, 'option_route_blinding') ? NODE_BLINDS : 0)
+  );
+}
 
 /** Whether a node is known not to have what a flag says. Of one that was never announced nothing is known. */
 export function lacks(graph: Graph, node: number, flag: number): boolean {

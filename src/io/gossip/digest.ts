@@ -5,7 +5,7 @@ import type { BlockHash } from '../../base/ids.ts';
 import type { RapidChannel, RapidNode, RapidSnapshot, RapidUpdate } from '../../bolt/gossip/rapid.ts';
 import { policyOfUpdate, readGossip } from '../../bolt/gossip/raw.ts';
 import { isUnsigned, unsignedAnnouncement, unsignedNodeAnnouncement, unsignedUpdate } from '../../bolt/gossip/synthetic.ts';
-import { CHANNEL_UNROUTABLE, CHANNEL_UNSIGNED, EDGE_KNOWN, type Graph, NODE_UNROUTABLE } from '../../bolt/route/graph.ts';
+import { CHANNEL_UNROUTABLE, CHANNEL_UNSIGNED, EDGE_KNOWN, type Graph, nodeFlagsOf } from '../../bolt/route/graph.ts';
 import { decodeAddresses } from '../../bolt/wire/address.ts';
 import { unassignedRequired } from '../../bolt/wire/features.ts';
 import type { GraphDatabase } from './database.ts';
@@ -61,8 +61,7 @@ function takeNode(told: RapidNode, { graph, database }: DigestTarget): void {
   const known = before?.kind === 'node_announcement' ? before : null;
   const features = told.features ?? known?.features ?? new Uint8Array(0);
   const addresses = told.addresses ?? (known === null ? [] : decodeAddresses(known.addresses));
-  const flags = unassignedRequired(features).length > 0 ? NODE_UNROUTABLE : 0;
-  graph.setNode(node, { timestamp: 0, flags });
+  graph.setNode(node, { timestamp: 0, flags: nodeFlagsOf(features) });
   database.write({ kind: 'node', id: told.nodeId, message: unsignedNodeAnnouncement({ nodeId: told.nodeId, features, addresses }) });
 }
 

@@ -198,6 +198,7 @@ describe('features of nodes', () => {
     expect(nodeFlagsOf(encodeBits([25, 54]))).toBe(NODE_TOLD | NODE_BLINDS | NODE_KEYSEND);
     expect(nodeFlagsOf(encodeBits([200])) & 1).toBe(1);
     expect(nodeFlagsOf(encodeBits([201])) & 1).toBe(0);
+    expect(nodeFlagsOf(EMPTY)).toBe(0);
   });
   it('of the destination allow parts and payments that nobody asked for; of one that was never announced nothing is known', () => {
     const both = graphOf([between(0, 1), between(0, 2), between(2, 1)]);
@@ -208,7 +209,7 @@ describe('features of nodes', () => {
       return [planned.ok ? planned.value.length : planned.failure.message, explainRoutes(wanted, optionsFor(both)).destination];
     };
     expect(asked('keysend')).toEqual([2, []]);
-    both.setNode(both.findNode(idOf(1)), { timestamp: 1, flags: nodeFlagsOf(EMPTY) });
+    both.setNode(both.findNode(idOf(1)), { timestamp: 1, flags: nodeFlagsOf(encodeBits([15])) });
     expect(asked('invoice')).toEqual([2, []]);
     expect(asked('node')).toEqual([expect.stringContaining('in one part, because the destination takes no more'), ['no_multipart']]);
     expect(asked('node', 500_000)).toEqual([1, ['no_multipart']]);
