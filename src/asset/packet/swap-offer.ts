@@ -1,14 +1,16 @@
-import { type Bytes, concat, equal } from '../../base/bytes.ts';
+import { type Bytes, concat } from '../../base/bytes.ts';
 import { ok, type Result } from '../../base/result.ts';
 import { witnessProgram } from '../../bitcoin/script.ts';
 import { SIGHASH, sighashTaproot } from '../../bitcoin/sighash.ts';
-import { bip86Script, xOnly } from '../../bitcoin/taproot.ts';
+import { xOnly } from '../../bitcoin/taproot.ts';
 import { equalOutPoint, type Tx, type TxOutput, txOutputCodec } from '../../bitcoin/tx.ts';
 import { encodeWith } from '../../codec/codec.ts';
 import { secp } from '../../crypto/ec.ts';
 import type { Asset } from '../asset.ts';
 import { type AssetFailure, refuse } from '../failure.ts';
 import { evenKey } from '../keys.ts';
+import { outputWithoutAssets } from '../proof/tap-tree.ts';
+import type { TapscriptProof } from '../proof/taproot-proof.ts';
 import { encodePsbtMaps, entryValue, type PsbtEntry, type PsbtMaps } from './psbt-map.ts';
 import { packetSighash, transitionOfPacket, withWitness } from './transition.ts';
 import type { VirtualPacket } from './virtual-packet.ts';
@@ -28,8 +30,8 @@ export const ANCHOR_HASH_TYPE = SIGHASH.SINGLE | SIGHASH.ANYONECANPAY;
 /** What a seller asks for and has signed. */
 export interface SwapTerms {
   readonly payment: TxOutput;
-  /** 33 bytes, the key of a payment to a BIP 86 key; null where the payment is no taproot output. */
-  readonly paymentInternalKey: Bytes | null;
+  /** How the payment shows that no asset is in it: its internal key (33 bytes) and script tree. null where it is no taproot output. */
+  readonly paymentProof: { readonly internalKey: Bytes; readonly tapscriptProof: TapscriptProof } | null;
   /** One signature, with its hash type. */
   readonly assetWitness: readonly Bytes[];
   readonly anchorWitness: readonly Bytes[];
@@ -41,6 +43,7 @@ export type SwapFailure = AssetFailure<'MALFORMED' | 'BAD_SIGNATURE' | 'POLICY'>
 
 const IN = { WITNESS_UTXO: 0x01, SIGHASH: 0x03, TAP_KEY_SIG: 0x13, INTERNAL_KEY: 0x17, MERKLE_ROOT: 0x18 } as const;
 const OUT_INTERNAL_KEY = 0x05;
+const OUT_TAP_TREE = 0x06;
 const entry = (type: number, value: Bytes): PsbtEntry => ({ key: Uint8Array.of(type), value });
 const u32le = (value: number): Bytes => Uint8Array.of(value & 0xff, (value >>> 8) & 0xff, (value >>> 16) & 0xff, value >>> 24);
 
@@ -92,8 +95,8 @@ export function checkSwapOffer(part: {
     return refuse('POLICY', 'the transaction of the offer is locked, or of another version');
   // BIP 68: a sequence with its highest bit free would hold the transaction back.
   if (input.sequence < 0x80000000) return refuse('POLICY', 'the input of the offer is locked');
-  const paymentKey = paymentKeyOf(payment, anchor.outputs[0] ?? []);
-  if (!paymentKey.ok) return paymentKey;
+  const paymentProof = paymentProofOf(payment, anchor.outputs[0] ?? []);
+  if (!paymentProof.ok) return paymentProof;
   const signature = entryValue(anchor.inputs[0] ?? [], IN.TAP_KEY_SIG);
   const outputKey = witnessProgram(spent.script)?.program;
   if (signature === null || signature.length !== 65 || signature[64] !== ANCHOR_HASH_TYPE || outputKey === undefined)
@@ -105,7 +108,7 @@ export function checkSwapOffer(part: {
   if (!witness.ok) return witness;
   return ok({
     payment,
-    paymentInternalKey: paymentKey.value,
+    paymentProof: paymentProof.value,
     assetWitness: [witness.value],
     anchorWitness: [signature],
     sequence: input.sequence,
@@ -114,15 +117,16 @@ export function checkSwapOffer(part: {
 }
 
 /** Whoever completes the transaction must show that the payment holds no asset. */
-function paymentKeyOf(payment: TxOutput, entries: readonly PsbtEntry[]): Result<Bytes | null, SwapFailure> {
+function paymentProofOf(payment: TxOutput, entries: readonly PsbtEntry[]): Result<SwapTerms['paymentProof'], SwapFailure> {
   const program = witnessProgram(payment.script);
   if (program === null) return refuse('POLICY', 'the payment goes to no segwit address');
   if (program.version !== 1) return ok(null);
   const key = entryValue(entries, OUT_INTERNAL_KEY);
-  const internal = key?.length === 32 && secp.isPublicKey(evenKey(key)) ? evenKey(key) : null;
-  if (internal === null || !equal(bip86Script(internal), payment.script))
-    return refuse('POLICY', 'the offer does not show that its payment holds no asset');
-  return ok(internal);
+  const internalKey = key?.length === 32 && secp.isPublicKey(evenKey(key)) ? evenKey(key) : null;
+  if (internalKey === null) return refuse('POLICY', 'the offer does not show that its payment holds no asset');
+  const shown = outputWithoutAssets({ script: payment.script, internalKey, tapTree: entryValue(entries, OUT_TAP_TREE) });
+  if (!shown.ok) return refuse('POLICY', `the offer does not show that its payment holds no asset: ${shown.failure.message}`);
+  return ok({ internalKey, tapscriptProof: shown.value });
 }
 
 function witnessOf(packet: VirtualPacket): Result<Bytes, SwapFailure> {

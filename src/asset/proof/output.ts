@@ -80,7 +80,7 @@ function matchOutput(anchor: Tx, proof: TaprootProof, root: TapRoot): Result<Tap
 }
 
 /** The root of a script tree without a commitment: one leaf, two nodes, or none for a BIP 86 key. */
-function scriptRoot({ tapPreimage1: first, tapPreimage2: second, bip86 }: TapscriptProof): Result<Bytes | null, OutputFailure> {
+export function scriptRoot({ tapPreimage1: first, tapPreimage2: second, bip86 }: TapscriptProof): Result<Bytes | null, OutputFailure> {
   if (first !== null && second !== null) {
     // Branches stand second, so that each tree has one form.
     if (first.kind === PREIMAGE.BRANCH && second.kind === PREIMAGE.LEAF)

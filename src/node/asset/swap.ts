@@ -13,7 +13,6 @@ import {
 } from '../../asset/packet/swap-offer.ts';
 import { packetId, packetSighash, withWitness } from '../../asset/packet/transition.ts';
 import { EMPTY_ANCHOR, encodeVirtualPacket, OUTPUT_TYPE, type VirtualPacket } from '../../asset/packet/virtual-packet.ts';
-import { BIP86_PROOF } from '../../asset/proof/create.ts';
 import { decodeProof, outPointOf, type Proof } from '../../asset/proof/proof.ts';
 import { must } from '../../base/assert.ts';
 import { type Bytes, equal } from '../../base/bytes.ts';
@@ -191,7 +190,7 @@ export function acceptSwap(state: AssetState, wallet: Wallet, env: NodeEnv, requ
   const seller = anchorInputOf(proof);
   const terms = checkSwapOffer({ packet, anchor, asset, outPoint: seller.outPoint, spent: seller.output });
   if (!terms.ok) return fail({ code: terms.failure.code, message: terms.failure.message });
-  const { payment, paymentInternalKey, assetWitness, anchorWitness, sequence, locktime } = terms.value;
+  const { payment, paymentProof, assetWitness, anchorWitness, sequence, locktime } = terms.value;
   if (maxPriceSat !== null && payment.amount > maxPriceSat)
     return fail({ code: 'OVER_BUDGET', message: `the offer asks for ${payment.amount} sat, above the ${maxPriceSat} sat allowed` });
   const learned = learnOffer(state, env, file, proof);
@@ -200,7 +199,10 @@ export function acceptSwap(state: AssetState, wallet: Wallet, env: NodeEnv, requ
   const input: AssetInput = { ...seller, internalKeyIndex: null, signed: { witness: anchorWitness, sequence } };
   const leading: LeadingOutput = {
     output: payment,
-    proof: paymentInternalKey && { internalKey: paymentInternalKey, content: { kind: 'none', tapscriptProof: BIP86_PROOF } },
+    proof: paymentProof && {
+      internalKey: paymentProof.internalKey,
+      content: { kind: 'none', tapscriptProof: paymentProof.tapscriptProof },
+    },
   };
   const funding = { assetInputs: [input], outputs: 1, feerate, height: env.height, leading: [leading], leases: state.leases };
   const funded = fundAnchor(wallet, env.walletKeys, funding);

@@ -70,7 +70,7 @@ export function valid<T>(result: Result<T, { readonly code: string; readonly mes
 }
 
 /** Puts a transaction into a block of its own, with a coinbase before it. */
-function mine(world: World, tx: Tx): { header: BlockHeader; height: number; txMerkleProof: ReturnType<typeof proveTx> } {
+export function mine(world: World, tx: Tx): { header: BlockHeader; height: number; txMerkleProof: ReturnType<typeof proveTx> } {
   const coinbase = sha256(fromBigInt(BigInt(world.height), 8)) as TxId;
   const ids = [coinbase, txId(tx)];
   const previous = world.headers.get(world.height);
