@@ -216,7 +216,7 @@ function decodeOutput(map: readonly PsbtEntry[], { amount, script }: TxOutput): 
     splitAsset: from.one(0x77, assetCodec),
     anchorTapscriptSibling: from.one(0x78, tapscriptPreimageCodec),
     assetVersion: from.one(0x79, u8) ?? 0,
-    proofDeliveryAddress: from.one(0x7a, urlText),
+    proofDeliveryAddress: from.one(0x7a, urlText) || null,
     proofSuffix: from.one(0x7b, proofCodec),
     lockTime: from.one(0x7c, u64) ?? 0n,
     relativeLockTime: from.one(0x7d, u64) ?? 0n,
