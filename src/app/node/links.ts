@@ -22,13 +22,19 @@ export interface LinksOptions {
   submit(input: NodeInput): number;
   /** Calls back when few inputs wait. */
   whenDrained(run: () => void): void;
+  /** Resolves when gossip finds room again; null where it does. A link that brings gossip is not read until then, others are. */
+  gossipRoom?(): Promise<void> | null;
 }
+
+const ANNOUNCEMENTS: ReadonlySet<string> = new Set(['channel_announcement', 'channel_update', 'node_announcement']);
 
 interface Link {
   readonly number: number;
   readonly peer: NodeId;
   readonly socket: Socket;
   readonly transport: Transport;
+  /** Reasons for which it is not read now. */
+  holds: number;
 }
 
 /** TCP connections to peers, encrypted (BOLT 8). What a peer says becomes inputs; nothing a peer does throws. */
@@ -173,7 +179,7 @@ export class Links {
     done: { readonly remote: NodeId; readonly keys: Parameters<typeof createTransport>[0]; readonly rest: Bytes },
     how: { readonly inbound: boolean; readonly address: Address | null },
   ): void {
-    const link: Link = { number: this.#next++, peer: done.remote, socket, transport: createTransport(done.keys) };
+    const link: Link = { number: this.#next++, peer: done.remote, socket, transport: createTransport(done.keys), holds: 0 };
     let why = 'the peer closed the connection';
     this.#links.set(link.number, link);
     this.#options.submit({ kind: 'link_up', link: link.number, peer: link.peer, inbound: how.inbound, address: how.address });
@@ -195,6 +201,7 @@ export class Links {
     const { receiver } = link.transport;
     receiver.push(chunk);
     let waiting = 0;
+    let isGossip = false;
     for (;;) {
       const next = receiver.next();
       if (!next.ok) {
@@ -203,12 +210,21 @@ export class Links {
         return;
       }
       if (next.value === null) break;
-      waiting = this.#options.submit(inputOf(link, next.value));
+      const input = inputOf(link, next.value);
+      isGossip ||= input.kind === 'message' && ANNOUNCEMENTS.has(input.message.name);
+      waiting = this.#options.submit(input);
     }
-    if (waiting > PAUSE_ABOVE && !link.socket.isPaused()) {
-      link.socket.pause();
-      this.#options.whenDrained(() => link.socket.resume());
-    }
+    if (waiting > PAUSE_ABOVE) this.#hold(link, new Promise((resolve) => this.#options.whenDrained(resolve)));
+    const room = isGossip ? (this.#options.gossipRoom?.() ?? null) : null;
+    if (room !== null) this.#hold(link, room);
+  }
+
+  #hold(link: Link, until: Promise<void>): void {
+    link.holds++;
+    link.socket.pause();
+    void until.then(() => {
+      if (--link.holds === 0) link.socket.resume();
+    });
   }
 }
 

@@ -145,6 +145,7 @@ export class Node implements NodeRuntime {
       nodeSecret: part.keys.nodeSecret,
       submit: (input) => this.#loop.push(input),
       whenDrained: (run) => this.#loop.whenDrained(run),
+      gossipRoom: () => this.gossip.room(),
     });
     const log = options.log ?? (() => {});
     this.chain = source;

@@ -48,8 +48,10 @@ export interface GossipService {
   /** About once a second. */
   tick(now: UnixTime): void;
   status(): GossipStatus;
-  /** Messages that wait to be verified: a reader of sockets stops reading above some thousands. */
+  /** Messages that wait to be verified. */
   readonly waiting: number;
+  /** null, or, where so much waits that soon nothing more is kept, when that is over: a reader of sockets does not read gossip until then. */
+  room(): Promise<void> | null;
   /** Learns what the connected peers know, at once. Resolves with true when a peer was asked to the end, false at the time limit. */
   sync(timeoutMs: number): Promise<boolean>;
   /** Takes in a file of gossip, and tells now and then how much of it: Core Lightning's gossip_store, LDK's Rapid Gossip Sync, or length-prefixed messages. */
@@ -117,6 +119,8 @@ const MAX_UNASKED = 100_000;
 const MAX_QUESTIONS = 1_000;
 /** With more messages waiting no new query is sent: the largest answer is 25,000 more, and more than 50,000 are not kept. */
 const HOLD_ABOVE = 16_384;
+/** A peer that tells all it knows at once, unasked, is slowed down here before anything of it is lost. */
+const READ_BELOW = 40_000;
 const PRUNE_SECONDS = 3600;
 const MAX_WAITING_BLOCKS = 12;
 /** So many rows take some milliseconds: the event loop is not held up for longer. */
@@ -265,6 +269,11 @@ class Service implements GossipService {
 
   get waiting(): number {
     return this.#loaded?.intake.waiting ?? 0;
+  }
+
+  room(): Promise<void> | null {
+    const intake = this.#loaded?.intake;
+    return intake === undefined || intake.waiting <= READ_BELOW ? null : intake.room(READ_BELOW / 2);
   }
 
   status(): GossipStatus {

@@ -18,6 +18,7 @@ class End {
   readonly nodeId: NodeId;
   readonly links: Links;
   waiting = 0;
+  gossipRoom: Promise<void> | null = null;
   drained: (() => void)[] = [];
   #wake = (): void => {};
 
@@ -32,6 +33,7 @@ class End {
         return this.waiting;
       },
       whenDrained: (run) => this.drained.push(run),
+      gossipRoom: () => this.gossipRoom,
     });
     made.push(this.links);
   }
@@ -109,4 +111,36 @@ test('a peer that asks for pongs and does not read them gets no more than fits',
   const pong = { name: 'pong', ignored: new Uint8Array(65_531), tlvs: {} } as const;
   for (let i = 0; i < 500; i++) alice.links.send(a, pong);
   expect(alice.links.backlog(a)).toBeLessThan(2 * 1024 * 1024);
+});
+
+test('a link that brings gossip is not read while gossip has no room, another link is', async () => {
+  const { alice, bob, a } = await pair();
+  const carol = new End('carol');
+  const port = await bob.links.listen({ host: '127.0.0.1', port: 0 });
+  carol.links.connect(bob.nodeId, { host: '127.0.0.1', port });
+  const c = await carol.link();
+  let open = (): void => {};
+  bob.gossipRoom = new Promise((resolve) => {
+    open = resolve;
+  });
+  const told = {
+    name: 'node_announcement',
+    signature: new Uint8Array(64),
+    features: new Uint8Array(0),
+    timestamp: 1,
+    nodeId: bob.nodeId,
+  } as const;
+  const rest = { rgbColor: new Uint8Array(3), alias: new Uint8Array(32), addresses: new Uint8Array(0), tlvs: {} } as const;
+  alice.links.send(a, { ...told, ...rest });
+  await bob.until(() => bob.said().includes('node_announcement'));
+  alice.links.send(a, { name: 'pong', ignored: new Uint8Array(0), tlvs: {} });
+  // What comes from carol afterwards is read although nothing more of alice is.
+  for (let i = 0; i < 3; i++) {
+    carol.links.send(c, ping);
+    await bob.until(() => bob.said().filter((name) => name === 'ping').length > i);
+  }
+  expect(bob.said()).not.toContain('pong');
+  bob.gossipRoom = null;
+  open();
+  await bob.until(() => bob.said().includes('pong'));
 });
