@@ -2,16 +2,19 @@ import { type AddressCode, decodeTapAddress } from '../../asset/address/address.
 import { networksOfPrefix } from '../../asset/address/network.ts';
 import { type Asset, isGenesisAsset, splitOf } from '../../asset/asset.ts';
 import { assetId, assetName } from '../../asset/genesis.ts';
+import type { GroupKeyReveal } from '../../asset/group-key.ts';
 import { isBurn, isTombstone } from '../../asset/keys.ts';
 import { readFile } from '../../asset/proof/file.ts';
 import { META_TYPE, type MetaReveal } from '../../asset/proof/meta.ts';
 import { decodeProof, isProof, outPointOf, type Proof } from '../../asset/proof/proof.ts';
+import { preCommitmentOf } from '../../asset/supply/commitment.ts';
 import { type Bytes, fromHex, toHex, tryText } from '../../base/bytes.ts';
 import { blockHash, formatBlockHash } from '../../bitcoin/block.ts';
 import { formatOutPoint } from '../../bitcoin/tx.ts';
 import { isErrorCode } from '../error.ts';
 import { typeName } from '../forms/asset.ts';
 import type { JsonObject } from '../operation.ts';
+import { problemsOf } from './asset-problems.ts';
 import { type Decoded, type DecodeEnv, NOTHING, refused } from './types.ts';
 
 const codeOf = (code: AddressCode | string) => (isErrorCode(code) ? code : 'MALFORMED');
@@ -62,13 +65,15 @@ export function decodeAssetProof(text: string): Decoded {
   const raws = isProof(bytes) ? { ok: true as const, value: [bytes] as readonly Bytes[] } : readFile(bytes);
   if (!raws.ok) return bad(raws.failure);
   const transitions: JsonObject[] = [];
-  for (const raw of raws.value) {
+  const problems: string[] = [];
+  for (const [index, raw] of raws.value.entries()) {
     const proof = decodeProof(raw);
     if (!proof.ok) return bad(proof.failure);
     transitions.push(transitionJson(proof.value));
+    problems.push(...problemsOf(proof.value).map((problem) => `transition ${index}: ${problem}`));
   }
   if (transitions.length === 0) return bad({ code: 'MALFORMED', message: 'the proof file is empty' });
-  return { json: { kind, network: null, valid: true, problems: [], transitions }, error: null, explain: NOTHING };
+  return { json: { kind, network: null, valid: true, problems, transitions }, error: null, explain: NOTHING };
 }
 
 function transitionJson(proof: Proof): JsonObject {
@@ -84,7 +89,10 @@ function transitionJson(proof: Proof): JsonObject {
     split_root: proof.splitRootProof !== null,
     additional_inputs: proof.additionalInputs.length,
     group_key_reveal: groupKeyReveal === null ? null : groupKeyReveal.version,
+    group: groupKeyReveal === null ? null : groupJson(groupKeyReveal),
     meta: metaReveal === null ? null : metaJson(metaReveal),
+    supply_pre_commitment: preCommitmentJson(proof),
+    alt_leaves: proof.altLeaves.length,
     challenge: proof.challengeWitness !== null,
     unknown_records: proof.unknown.map(({ type, value }) => ({ type: `${type}`, value: toHex(value) })),
   };
@@ -110,9 +118,36 @@ function whatIs(asset: Asset): string {
   return splitOf(asset) === null ? 'transferred' : 'split';
 }
 
-const metaJson = ({ type, data, decimalDisplay }: MetaReveal): JsonObject => ({
+/** How the key of a new group came about. */
+const groupJson = (reveal: GroupKeyReveal): JsonObject => ({
+  version: reveal.version,
+  raw_key: toHex(reveal.version === 0 ? reveal.rawKey : reveal.internalKey),
+  tapscript_root: reveal.tapscriptRoot === null ? null : toHex(reveal.tapscriptRoot),
+  custom_subtree_root: reveal.version === 0 || reveal.customSubtreeRoot === null ? null : toHex(reveal.customSubtreeRoot),
+});
+
+/** The output that the issuer's next commitment to the supply spends. */
+function preCommitmentJson({ anchorTx, metaReveal }: Proof): string | null {
+  const key = metaReveal === null ? null : metaReveal.delegationKey;
+  const outPoint = key === null ? null : preCommitmentOf(anchorTx, key);
+  return outPoint === null ? null : formatOutPoint(outPoint);
+}
+
+const metaJson = ({
+  type,
+  data,
+  decimalDisplay,
+  universeCommitments,
+  canonicalUniverses,
+  delegationKey,
+  unknown,
+}: MetaReveal): JsonObject => ({
   type: type === META_TYPE.JSON ? 'json' : type === META_TYPE.OPAQUE ? 'opaque' : `${type}`,
   data: toHex(data),
   text: tryText(data),
   decimal_display: decimalDisplay,
+  universe_commitments: universeCommitments,
+  canonical_universes: canonicalUniverses ?? [],
+  delegation_key: delegationKey === null ? null : toHex(delegationKey),
+  unknown_records: unknown.map(({ type: number, value }) => ({ type: `${number}`, value: toHex(value) })),
 });

@@ -6,8 +6,11 @@ import { decodeThing } from '../../../src/app/decode/decode.ts';
 import { decodeSchema } from '../../../src/app/decode/schema.ts';
 import type { DecodeEnv } from '../../../src/app/decode/types.ts';
 import { stringify } from '../../../src/app/json.ts';
-import { toHex } from '../../../src/base/bytes.ts';
+import { decodeProof, encodeProof, type Proof } from '../../../src/asset/proof/proof.ts';
+import { toHex, utf8 } from '../../../src/base/bytes.ts';
 import { unixTime } from '../../../src/base/units.ts';
+import { secp } from '../../../src/crypto/ec.ts';
+import { sha256 } from '../../../src/crypto/hash.ts';
 import { fileOf, longFile, mint, newWorld, send } from '../asset/asset-life.ts';
 
 const env: DecodeEnv = { now: unixTime(1_700_000_000), network: null };
@@ -72,4 +75,24 @@ test('a proof file that is cut off or bent anywhere is not valid, and never a bu
     bent[at] = (bent[at] as number) ^ 0x10;
     expect(await decode(toHex(bent)), `byte ${at}`).toMatchObject({ valid: false });
   }
+});
+
+test('what a proof says of its group and of its supply is shown, and what does not fit is a problem', async () => {
+  const world = newWorld();
+  const grouped = mint(world, { group: { rawKey: sha256(utf8('group')), tapscriptRoot: sha256(utf8('root')) } });
+  const [whole] = (await decode(toHex(fileOf(grouped))))['transitions'] as readonly Record<string, unknown>[];
+  expect(whole?.['group']).toMatchObject({ version: 0, tapscript_root: toHex(sha256(utf8('root'))), custom_subtree_root: null });
+  expect(whole?.['meta']).toMatchObject({ universe_commitments: false, delegation_key: null, unknown_records: [{ type: '31337' }] });
+  const read = decodeProof(grouped.proofs[0] as Uint8Array);
+  if (!read.ok || read.value.metaReveal === null || read.value.groupKeyReveal?.version !== 0) throw new Error('another proof');
+  const { metaReveal: meta, groupKeyReveal: reveal } = read.value;
+  const delegationKey = secp.publicKey(sha256(utf8('delegate')));
+  const problems = async (change: Partial<Proof>): Promise<readonly string[]> =>
+    (await decode(toHex(encodeProof({ ...read.value, ...change }))))['problems'] as readonly string[];
+  expect(await problems({})).toEqual([]);
+  expect(await problems({ version: 9 })).toEqual([expect.stringContaining('version 9')]);
+  expect(await problems({ challengeWitness: [] })).toEqual([expect.stringContaining('who owns')]);
+  expect(await problems({ groupKeyReveal: { ...reveal, tapscriptRoot: null } })).toEqual([expect.stringContaining('group key')]);
+  const promising = await problems({ metaReveal: { ...meta, type: 1, universeCommitments: true, delegationKey } });
+  expect(promising).toEqual([expect.stringContaining('JSON'), expect.stringContaining('not that of'), expect.stringContaining('supply')]);
 });
