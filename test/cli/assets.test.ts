@@ -2,12 +2,15 @@
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { base64 } from '@scure/base';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { decodeAddressFor } from '../../src/bitcoin/address.ts';
+import { formatPath } from '../../src/bitcoin/bip32.ts';
 import type { RegtestChain } from '../../src/io/regtest/chain.ts';
 import { openRegtestInMemory } from '../../src/io/regtest/file.ts';
 import { type RegtestServer, serveRegtest } from '../../src/io/regtest/server.ts';
+import { external, signedElsewhere } from '../unit/asset/signer-elsewhere.ts';
 import { ensureBuilt, lnkit, type Run } from './kit.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'lnkit-assets-'));
@@ -146,4 +149,53 @@ test('a proof that is cut off, bent or of another chain is refused, and nothing 
   const answer = await lnkit(['proof', 'verify', path('for-bob'), '--json'], { env });
   await elsewhere.close();
   expect([answer.code, answer.json()]).toMatchObject([6, { error: { code: 'WRONG_NETWORK' } }]);
+});
+
+test('a batch is funded, shown, signed for elsewhere, sealed and minted, and every batch is listed with its state', async () => {
+  const { xpub, masterFingerprint, path: keyPath } = external(7);
+  const key = [
+    '--group-xpub',
+    xpub,
+    '--group-fingerprint',
+    masterFingerprint.toString(16).padStart(8, '0'),
+    '--group-path',
+    formatPath(keyPath),
+  ];
+  const mint = (name: string, ...more: readonly string[]) => ['asset', 'mint', '--name', name, '--supply', '9', ...more];
+  expect(await refused('alice', ...mint('x', ...key))).toEqual(['USAGE', 2]);
+  expect(await refused('alice', ...mint('x', '--grouped', '--group-xpub', xpub))).toEqual(['USAGE', 2]);
+  expect(await refused('alice', ...mint('x', '--group-tapscript-root', '11'.repeat(32)))).toEqual(['USAGE', 2]);
+  expect(await refused('alice', ...mint('x', '--decimal-display', '13'))).toEqual(['USAGE', 2]);
+  expect(await refused('alice', ...mint('x', '--meta', 'no', '--meta-type', 'json'))).toEqual(['USAGE', 2]);
+  await ok('alice', ...mint('vault', '--grouped', ...key, '--meta', '{}', '--meta-type', 'json', '--decimal-display', '2'));
+  expect(await refused('alice', 'asset', 'mint', 'seal')).toEqual(['POLICY', 6]);
+  const dry = await ok('alice', 'asset', 'mint', 'fund', '--dry-run');
+  const funded = await ok('alice', 'asset', 'mint', 'fund');
+  expect(funded['unsealed']).toEqual(dry['unsealed']);
+  expect(await ok('alice', 'asset', 'mint', 'show')).toMatchObject({
+    batch: { state: 'funded', assets: [{ name: 'vault', decimal_display: 2 }] },
+  });
+  expect(await refused('alice', 'asset', 'mint', 'finalize')).toEqual(['POLICY', 6]);
+  const [{ psbt }] = funded['unsealed'] as unknown as readonly [{ psbt: string }];
+  expect(await refused('alice', 'asset', 'mint', 'seal', '--psbt', psbt)).toEqual(['MALFORMED', 2]);
+  writeFileSync(path('signed.psbt'), signedElsewhere(base64.decode(psbt), 7));
+  expect(await ok('alice', 'asset', 'mint', 'seal', '--psbt', path('signed.psbt'))).toMatchObject({
+    batch: { state: 'sealed' },
+    unsealed: [],
+  });
+  const minted = await ok('alice', 'asset', 'mint', 'finalize');
+  await ok('alice', ...mint('never'));
+  await ok('alice', 'asset', 'mint', 'cancel');
+  await ok('alice', ...mint('waiting'));
+  const states = (await ok('alice', 'asset', 'mint', 'list')) as unknown as { batches: readonly { state: string; txid: string | null }[] };
+  expect(states.batches.map(({ state }) => state)).toEqual(['pending', 'broadcast', 'confirmed', 'cancelled', 'cancelled']);
+  expect(await refused('alice', 'asset', 'mint', 'show', 'ffff')).toEqual(['NOT_FOUND', 3]);
+  mine();
+  expect(await ok('alice', 'asset', 'mint', 'show', minted['txid'] as unknown as string)).toMatchObject({
+    batch: { state: 'confirmed', assets: [{ name: 'vault' }] },
+  });
+  expect(await ok('alice', 'asset', 'groups')).toMatchObject({
+    groups: expect.arrayContaining([expect.objectContaining({ version: 1, external: true })]),
+  });
+  await ok('alice', 'asset', 'mint', 'cancel');
 });

@@ -6,7 +6,14 @@ import { checkName } from '../../../src/asset/genesis.ts';
 import { emptyTree, prove } from '../../../src/asset/mssmt/tree.ts';
 import { decodeVirtualPacket } from '../../../src/asset/packet/virtual-packet.ts';
 import { bytesSource, openFile, readFile, writeFile } from '../../../src/asset/proof/file.ts';
-import { checkMeta, decimalDisplayOf, decodeMetaReveal, encodeMetaReveal, type MetaReveal } from '../../../src/asset/proof/meta.ts';
+import {
+  checkMeta,
+  decimalDisplayOf,
+  decodeMetaReveal,
+  encodeMetaReveal,
+  type MetaReveal,
+  withDecimalDisplay,
+} from '../../../src/asset/proof/meta.ts';
 import { decodeProof, encodeProof, PROOF_MAGIC } from '../../../src/asset/proof/proof.ts';
 import { verifyFile } from '../../../src/asset/proof/verify-file.ts';
 import { utf8 } from '../../../src/base/bytes.ts';
@@ -168,6 +175,39 @@ test('metadata: limits, JSON, decimals', () => {
   expect(code({ canonicalUniverses: [`universerpc://${'h'.repeat(300)}:1`] })).toBe('INVALID_META');
   expect(decodeMetaReveal(encodeMetaReveal(meta))).toEqual({ ok: true, value: meta });
   expect(decodeMetaReveal(Uint8Array.of(0, 1, 0, 2, 0, 8, 1, 1)).ok).toBe(false);
+});
+
+test('decimals are written as tapd does: the field always, and a member of JSON that has them', () => {
+  const meta = (type: number, data: string): MetaReveal => ({
+    type,
+    data: utf8(data),
+    decimalDisplay: null,
+    universeCommitments: false,
+    canonicalUniverses: null,
+    delegationKey: null,
+    unknown: [],
+  });
+  const set = (of: MetaReveal, decimals: number): string => {
+    const shown = withDecimalDisplay(of, decimals);
+    if (!shown.ok) return shown.failure.code;
+    expect([shown.value.decimalDisplay, decimalDisplayOf(shown.value), checkMeta(shown.value).ok]).toEqual([decimals, decimals, true]);
+    return new TextDecoder().decode(shown.value.data);
+  };
+  expect(set(meta(0, 'any'), 3)).toBe('any');
+  expect(set(meta(1, '{}'), 3)).toBe('{"decimal_display":3}');
+  expect(set(meta(1, ' { "a" : 123456789012345678901234567890 } '), 12)).toBe(
+    ' { "a" : 123456789012345678901234567890 ,"decimal_display":12}',
+  );
+  expect(set(meta(1, '{"decimal_display":4}'), 4)).toBe('{"decimal_display":4}');
+  expect(set(meta(1, '{"decimal_display":4}'), 5)).toBe('INVALID_META');
+  expect(set(meta(1, '{"a":1}'), 0)).toBe('{"a":1}');
+  expect(set(meta(1, '[1]'), 0)).toBe('[1]');
+  for (const [of, decimals] of [
+    [meta(1, '[1]'), 2],
+    [meta(1, 'no'), 2],
+    [meta(0, ''), 13],
+  ] as const)
+    expect(set(of, decimals)).toBe('INVALID_META');
 });
 
 test('the hash chain of a file is checked proof by proof', () => {
