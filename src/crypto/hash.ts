@@ -5,6 +5,8 @@ import { sha256 as nobleSha256, sha512 as nobleSha512 } from '@noble/hashes/sha2
 import { type Bytes, concat, utf8 } from '../base/bytes.ts';
 
 export const sha256 = (data: Bytes): Bytes => nobleSha256(data);
+/** Of two parts one after the other, without a copy of both. */
+export const sha256Pair = (first: Bytes, second: Bytes): Bytes => nobleSha256.create().update(first).update(second).digest();
 export const sha512 = (data: Bytes): Bytes => nobleSha512(data);
 export const sha256d = (data: Bytes): Bytes => nobleSha256(nobleSha256(data));
 /** Only where a script asks for it: collisions are known. */

@@ -34,7 +34,8 @@ import type { WalletKeys } from '../../src/node/wallet/types.ts';
 import type { Bitcoind } from '../interop/harness/bitcoind.ts';
 
 const PER_BLOCK = 25;
-const FUNDS_SAT = 1_000_000;
+/** What is left to the last output. */
+const LEFT_SAT = 10_000;
 /** Of a transaction of one input and one output. */
 const FEE_SAT = 300n;
 const META: MetaReveal = {
@@ -72,7 +73,7 @@ interface Moved {
 export async function fileOnChain(bitcoind: Bitcoind, transitions: number): Promise<Bytes> {
   const proofs: Bytes[] = [];
   let last: Moved | null = null;
-  let funds: Coin | null = await fund(bitcoind);
+  let funds: Coin | null = await fund(bitcoind, LEFT_SAT + Number(FEE_SAT) * transitions);
   while (proofs.length < transitions) {
     const batch: Moved[] = [];
     while (batch.length < PER_BLOCK && proofs.length + batch.length < transitions) {
@@ -90,14 +91,14 @@ export async function fileOnChain(bitcoind: Bitcoind, transitions: number): Prom
   return writeFile(proofs);
 }
 
-async function fund(bitcoind: Bitcoind): Promise<Coin> {
+async function fund(bitcoind: Bitcoind, sats: number): Promise<Coin> {
   const script = bip86Script(publicKey(0));
-  const id = await bitcoind.sendToAddress(encodeAddress(script, 'regtest') as string, FUNDS_SAT);
+  const id = await bitcoind.sendToAddress(encodeAddress(script, 'regtest') as string, sats);
   await bitcoind.mine(1);
   const paid = (await bitcoind.transaction(id)).vout.find(({ scriptPubKey }) => scriptPubKey.hex === toHex(script));
   if (paid === undefined) throw new Error('bitcoind did not pay');
   const outPoint = { txid: parseTxId(id) as TxId, vout: paid.n };
-  return { outPoint, output: { amount: sat(FUNDS_SAT), script }, keyIndex: 0, merkleRoot: null };
+  return { outPoint, output: { amount: sat(sats), script }, keyIndex: 0, merkleRoot: null };
 }
 
 function mint(coin: Coin, index: number): Moved {

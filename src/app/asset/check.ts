@@ -1,8 +1,8 @@
 import { ZERO32 } from '../../asset/genesis.ts';
-import { type ByteSource, hashProof } from '../../asset/proof/file.ts';
+import type { ByteSource } from '../../asset/proof/file.ts';
 import type { AssetSnapshot, ProofFailure } from '../../asset/proof/verify.ts';
 import { verifySteps } from '../../asset/proof/verify-file.ts';
-import type { Bytes } from '../../base/bytes.ts';
+import { type Bytes, EMPTY } from '../../base/bytes.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
 import { ProofFacts } from '../../io/chain/proof-facts.ts';
 import type { ChainFailure, ChainSource } from '../../io/chain/source.ts';
@@ -14,6 +14,9 @@ export interface CheckedFile {
   readonly transitions: number;
   /** The hash at the end of the file, which says all that is in it. */
   readonly hash: Bytes;
+  /** Its first and its last transition as they stand in it. */
+  readonly first: Bytes;
+  readonly last: Bytes;
   readonly snapshot: AssetSnapshot;
 }
 
@@ -32,12 +35,13 @@ export async function checkFile(
   const { isKnownGroup } = part;
   const steps = verifySteps(source, { interpreter: checkScripts, chain: facts.times, isInChain: facts.claim, isKnownGroup });
   let [transitions, hash, turned] = [0, ZERO32, performance.now()];
+  let [first, last] = [EMPTY, EMPTY];
   for (;;) {
     const { value, done } = steps.next();
     if (done === true) {
       if (!value.ok) return value;
       const other = answered(await facts.firstFalseClaim());
-      return other === null ? ok({ transitions, hash, snapshot: value.value }) : fail(other);
+      return other === null ? ok({ transitions, hash, first, last, snapshot: value.value }) : fail(other);
     }
     answered(await facts.lookUp(value.proof));
     // A file of another network is refused by its first block, before any work is spent on it.
@@ -45,7 +49,9 @@ export async function checkFile(
       const foreign = answered(await facts.falseClaim(value.proof.blockHeader, value.proof.blockHeight));
       if (foreign !== null) return fail(foreign);
     }
-    hash = hashProof(hash, value.raw);
+    hash = value.hash;
+    if (transitions === 0) first = value.raw;
+    last = value.raw;
     transitions += 1;
     if (performance.now() - turned < TURN_MS) continue;
     await new Promise(setImmediate);

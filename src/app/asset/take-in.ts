@@ -15,7 +15,7 @@ import type { OperationContext } from '../operation.ts';
 import { type CheckedFile, checkFile, proofError } from './check.ts';
 
 /** Rows of one commit: some megabytes of transitions. */
-const ROWS = 500;
+const ROWS = 200;
 
 /** Verifies a proof file and takes it in: its history into the store, what it teaches and (where it is ours) the asset into the node. Throws AppError. */
 export async function takeIn(
@@ -31,8 +31,9 @@ export async function takeIn(
   // A spent output teaches what the asset is, and is nobody's any more.
   const output = await chain.output(snapshot.outPoint);
   if (!output.ok) throw chainError(output.failure);
-  const kept = isOurs(runtime.state.assets, runtime.env().walletKeys, snapshot) ? runtime.store : null;
-  const file = await storeHistory(kept, source, checked.value);
+  const file = isOurs(runtime.state.assets, runtime.env().walletKeys, snapshot)
+    ? await storeHistory(runtime.store, source, checked.value)
+    : endsOf(checked.value);
   const what = { kind: 'import_file', file, unspent: output.value !== null } as const;
   const reply = await commanded(context, { kind: 'asset', what }, 'asset_import');
   if (reply.holding === null && reply.ours)
@@ -43,12 +44,12 @@ export async function takeIn(
   return { checked: checked.value, reply };
 }
 
-/**
- * A verified file in its parts. The rows are written before the step that names them: a crash in between leaves rows that nobody misses.
- * `store` is null for an asset that is not ours: of that nothing is kept.
- */
+/** What a file teaches of an asset that is not ours: its history is not kept. */
+const endsOf = ({ first, last, transitions }: CheckedFile): FileParts => ({ first, last, transitions, before: null, additionalHeads: [] });
+
+/** A verified file in its parts. The rows are written before the step that names them: a crash in between leaves rows that nobody misses. */
 export async function storeHistory(
-  store: Pick<Store, 'commit'> | null,
+  store: Pick<Store, 'commit'>,
   source: ByteSource,
   { hash }: Pick<CheckedFile, 'hash'>,
 ): Promise<FileParts> {
@@ -57,11 +58,13 @@ export async function storeHistory(
   for (;;) {
     const { value, done } = taken.next();
     if (done !== true) {
-      if (store !== null) rows.push(value);
+      rows.push(value);
       if (rows.length < ROWS) continue;
     }
-    await store?.commit({ rows, history: [] });
+    await store.commit({ rows, history: [] });
     rows = [];
+    // The loop turns, so that what was written is let go.
+    await new Promise(setImmediate);
     if (done !== true) continue;
     // The file was read twice: what was verified is what is taken in.
     if (!value.ok || !equal(hashProof(value.value.before ?? ZERO32, value.value.last), hash))

@@ -1,9 +1,9 @@
-import { type Bytes, concat, equal, fromHex } from '../../base/bytes.ts';
+import { type Bytes, equal, fromHex } from '../../base/bytes.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
 import { bigsizeNumber } from '../../codec/codec.ts';
 import { CodecError, Reader } from '../../codec/reader.ts';
 import { Writer } from '../../codec/writer.ts';
-import { sha256 } from '../../crypto/hash.ts';
+import { sha256Pair } from '../../crypto/hash.ts';
 import { type AssetFailure, refuse } from '../failure.ts';
 import { ZERO32 } from '../genesis.ts';
 import { MAX_FILE_SIZE, MAX_PROOF_SIZE } from './proof.ts';
@@ -36,6 +36,8 @@ export interface FileCursor {
   readonly count: number;
   /** The bytes of the next proof, whose hash fits; null after the last. */
   next(): Result<Bytes | null, Failure>;
+  /** The hash of all that was read so far. */
+  hash(): Bytes;
 }
 
 /** Opens a file, looking at its head alone. */
@@ -70,7 +72,7 @@ export function openFile(source: ByteSource): Result<FileCursor, Failure> {
     previous = hash.slice();
     return ok(proof);
   };
-  return ok({ count, next });
+  return ok({ count, next, hash: () => previous });
 }
 
 /** All proofs of a file that is in memory. */
@@ -102,7 +104,7 @@ export function writeFile(proofs: readonly Bytes[]): Bytes {
 export const isProofFile = (blob: Bytes): boolean => equal(blob.subarray(0, 4), FILE_MAGIC);
 
 /** The hash that a file has after `proof`, given the one that it has before. */
-export const hashProof = (previous: Bytes, proof: Bytes): Bytes => sha256(concat(previous, proof));
+export const hashProof = (previous: Bytes, proof: Bytes): Bytes => sha256Pair(previous, proof);
 
 function lengthAt(source: ByteSource, at: number): Result<{ readonly value: number; readonly width: number }, Failure> {
   return within(() => {

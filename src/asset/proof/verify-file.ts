@@ -24,6 +24,8 @@ export function verifyFile(source: ByteSource, env: FileEnv): Result<AssetSnapsh
 /** A transition that is verified next. */
 export interface FileStep {
   readonly raw: Bytes;
+  /** Of the file up to and with it. */
+  readonly hash: Bytes;
   readonly proof: Proof;
 }
 
@@ -58,7 +60,7 @@ function* verifyAt(source: ByteSource, env: FileEnv, depth: number): Generator<F
     if (raw.value === null) return snapshot === null ? refuse('EMPTY', 'the proof file is empty') : ok(snapshot);
     const proof = decodeProof(raw.value);
     if (!proof.ok) return at(index, proof.failure);
-    yield { raw: raw.value, proof: proof.value };
+    yield { raw: raw.value, hash: cursor.value.hash(), proof: proof.value };
     const isUnconfirmed = env.lastIsUnconfirmed === true && index === cursor.value.count - 1;
     const verified = verifyProof(proof.value, snapshot, isUnconfirmed ? { ...common, isInChain: null } : common);
     if (!verified.ok) return at(index, verified.failure);
