@@ -54,7 +54,13 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   try {
     const server = await serveRpc({ path, runtime, network, datadir, onStop: stopAsked });
     const { keepFederation } = await import('./universe/keeper.ts');
-    const keeper = keepFederation({ datadir, network, runtime, log: (level, text) => options.log(level, text) });
+    const keeper = keepFederation({
+      datadir,
+      network,
+      chain: runtime.chain,
+      isKnownGroup: (key) => runtime.state.assets.groups.has(key),
+      log: (level, text) => options.log(level, text),
+    });
     const listening = runtime.listening.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`);
     options.ready({ node_id: toHex(runtime.state.nodeId), network, listen: listening, socket: path, pid: process.pid });
     await asked;

@@ -12,6 +12,7 @@ import { commanded } from '../define.ts';
 import { AppError } from '../error.ts';
 import { chainError } from '../node/chain-driver.ts';
 import type { OperationContext } from '../operation.ts';
+import { groupKnower } from '../universe/own.ts';
 import { type CheckedFile, checkFile, proofError } from './check.ts';
 
 /** Rows of one commit: some megabytes of transitions. */
@@ -24,7 +25,7 @@ export async function takeIn(
 ): Promise<{ readonly checked: CheckedFile; readonly reply: Extract<AssetReply, { readonly kind: 'asset_import' }> }> {
   const { runtime, signal } = context;
   const chain = must(runtime.chain ?? undefined, 'the operation needs the chain');
-  const isKnownGroup = (key: Uint8Array): boolean => runtime.state.assets.groups.has(key);
+  const isKnownGroup = groupKnower(context, runtime.state.assets.groups);
   const checked = await checkFile(source, { chain, isKnownGroup, signal });
   if (!checked.ok) throw proofError(checked.failure);
   const { snapshot } = checked.value;

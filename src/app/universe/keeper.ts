@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import type { Network } from '../../bitcoin/network.ts';
+import type { ChainSource } from '../../io/chain/source.ts';
 import { listServers, visitServers } from '../../io/universe/federation.ts';
 import { openRemoteUniverse } from '../../io/universe/remote.ts';
 import { placeOf } from '../forms/universe.ts';
-import type { NodeRuntime } from '../runtime.ts';
 import { openOwnUniverse, readUniverse, universePath } from './own.ts';
 
 /** How often the daemon looks whether something waits for a server of the federation, or its time has come. */
@@ -14,11 +14,12 @@ export interface Keeper {
   stop(): Promise<void>;
 }
 
-/** Keeps our universe in step with the federation while the daemon runs. */
+/** Keeps our universe in step with the federation while a daemon or a server of it runs. */
 export function keepFederation(part: {
   readonly datadir: string;
   readonly network: Network;
-  readonly runtime: NodeRuntime;
+  readonly chain: ChainSource | null;
+  readonly isKnownGroup?: (groupKey: Uint8Array) => boolean;
   log(level: 'info' | 'warn', text: string): void;
 }): Keeper {
   const abort = new AbortController();
@@ -43,10 +44,8 @@ export function keepFederation(part: {
 }
 
 async function visit(part: Parameters<typeof keepFederation>[0], signal: AbortSignal): Promise<void> {
-  const { runtime } = part;
   if (!existsSync(universePath(part)) || readUniverse(part, ({ database }) => listServers(database)).length === 0) return;
-  const isKnownGroup = (key: Uint8Array): boolean => runtime.state.assets.groups.has(key);
-  const own = openOwnUniverse({ ...part, chain: runtime.chain, isKnownGroup });
+  const own = openOwnUniverse(part);
   try {
     const open = (host: string) => openRemoteUniverse(placeOf(host));
     const now = (): number => Math.floor(Date.now() / 1000);

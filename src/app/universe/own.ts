@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Bytes } from '../../base/bytes.ts';
+import { type Bytes, toHex } from '../../base/bytes.ts';
 import type { Network } from '../../bitcoin/network.ts';
 import type { ChainSource } from '../../io/chain/source.ts';
 import { UniverseDatabase } from '../../io/universe/database.ts';
+import { isGroupStored } from '../../io/universe/leaves.ts';
 import { LocalUniverse } from '../../io/universe/local.ts';
 import { networkDir } from '../config.ts';
 
@@ -54,4 +55,16 @@ export function withDatabase<T>(place: Place, use: (database: UniverseDatabase) 
   } finally {
     database.close();
   }
+}
+
+/** Whether a group's first asset was verified: by the wallet, or by our universe, which is looked into once for each group. */
+export function groupKnower(place: Place, groups: { has(groupKey: Bytes): boolean }): (groupKey: Bytes) => boolean {
+  const answers = new Map<string, boolean>();
+  return (groupKey) => {
+    if (groups.has(groupKey)) return true;
+    const name = toHex(groupKey.subarray(1));
+    const known = answers.get(name) ?? readUniverse(place, ({ database }) => isGroupStored(database, groupKey));
+    answers.set(name, known);
+    return known;
+  };
 }

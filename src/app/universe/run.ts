@@ -88,6 +88,9 @@ export async function exchangeWith(
   return await withOwnUniverse(context, async (local) => {
     const ids = asset === undefined ? null : idsOf(local, asset);
     const remote = openRemoteUniverse(place);
+    // A call that is waited for ends with the connection.
+    const onAbort = (): void => remote.close();
+    context.signal.addEventListener('abort', onAbort, { once: true });
     try {
       const report = await exchange(remote, local, {
         ids,
@@ -96,12 +99,13 @@ export async function exchangeWith(
         progress: (text) => context.progress(text),
       });
       const json = reportJson(showPlace(place), report);
-      if (report.failure?.code === 'TIMEOUT' && context.signal.reason instanceof AppError) throw context.signal.reason;
+      if (report.failure !== null && context.signal.reason instanceof AppError) throw context.signal.reason;
       if (report.failure !== null) throw universeError(report.failure, { stored: json.stored, refused: json.refused });
       if (asset !== undefined && report.compared === 0)
         throw notFound(`${showPlace(place)} has nothing of ${asset}`, 'an asset of a group is found by the key of its group');
       return json;
     } finally {
+      context.signal.removeEventListener('abort', onAbort);
       remote.close();
     }
   });

@@ -13,6 +13,7 @@ import { AppError } from '../error.ts';
 import { chainError } from '../node/chain-driver.ts';
 import type { JsonObject } from '../operation.ts';
 import { count, object, text } from '../schema.ts';
+import { keepFederation } from './keeper.ts';
 import { openOwnUniverse } from './own.ts';
 
 export const universeServeSchema = object({
@@ -58,7 +59,9 @@ export async function serveUniverse(options: UniverseServeOptions): Promise<void
     });
     options.ready(addresses(place.host, server.port, file));
     const sweeping = sweepDaily({ store, chain, signal });
+    const keeper = keepFederation({ ...settings, chain, log: (_level, text) => options.log(text) });
     await ended(signal);
+    await keeper.stop();
     mailbox.close();
     await server.close();
     await sweeping;

@@ -66,6 +66,11 @@ export class UniverseDatabase {
   write<T>(body: () => T): T {
     return this.#database.inTransaction ? body() : this.#database.transaction(body).immediate();
   }
+  /** Bytes of the file, without its log. */
+  get size(): number {
+    const pragma = (name: string): number => Number(this.#database.pragma(name, { simple: true }));
+    return pragma('page_count') * pragma('page_size');
+  }
   close(): void {
     this.#database.close();
   }

@@ -74,17 +74,21 @@ export async function visitServers(options: FederationOptions, when: 'due' | 'no
   const visits: Visit[] = [];
   for (const server of listServers(database)) {
     if (signal.aborted) break;
-    const isDue = when === 'now' || (server.syncedAt ?? 0) + SYNC_EVERY_S <= options.now();
+    const isTime = when === 'now' || (server.syncedAt ?? 0) + SYNC_EVERY_S <= options.now();
+    const isDue = isTime && claim(database, server, options.now());
     if (!isDue && !hasDue(database, server.host, options.now())) continue;
     const visit = await visitOne(options, { host: server.host, syncs: isDue, signal });
     visits.push(visit);
     const failure = visit.failure ?? visit.sync?.failure ?? null;
     if (failure !== null) options.log('warn', `universe ${server.host}: ${failure.message}`);
-    const syncedAt = isDue ? options.now() : server.syncedAt;
-    database.run('UPDATE server SET synced_at = ?, failure = ? WHERE host = ?', syncedAt, failure?.message ?? null, server.host);
+    database.run('UPDATE server SET failure = ? WHERE host = ?', failure?.message ?? null, server.host);
   }
   return visits;
 }
+
+/** Daemon and server may run beside each other: one of them syncs. */
+const claim = (database: UniverseDatabase, { host, syncedAt }: FederationServer, now: number): boolean =>
+  database.run('UPDATE server SET synced_at = ? WHERE host = ? AND synced_at IS ?', now, host, syncedAt).changes > 0;
 
 async function visitOne(
   options: FederationOptions,
@@ -92,11 +96,15 @@ async function visitOne(
 ): Promise<Visit> {
   const { host, signal } = part;
   const remote = options.open(host);
+  // A call that is waited for ends with the connection.
+  const onAbort = (): void => remote.close();
+  signal.addEventListener('abort', onAbort, { once: true });
   try {
     const { pushed, failure } = await pushWaiting(options, remote, part);
     if (failure !== null || !part.syncs) return { host, pushed, sync: null, failure };
     return { host, pushed, sync: await syncFrom(remote, options.local, { ids: null, signal }), failure: null };
   } finally {
+    signal.removeEventListener('abort', onAbort);
     remote.close();
   }
 }

@@ -38,11 +38,17 @@ export interface UniverseLimits {
   /** Inserts that are verified at one time, by number and by size. */
   readonly inserts: number;
   readonly insertBytes: number;
+  /** Of the file: beyond it others' inserts are refused. */
+  readonly fileBytes: number;
   /** Answers of one page. */
   readonly page: number;
 }
 
-export const UNIVERSE_LIMITS: UniverseLimits = { leafBytes: 16 * 1024 * 1024, inserts: 64, insertBytes: 64 * 1024 * 1024, page: 512 };
+const MIB = 1024 * 1024;
+export const UNIVERSE_LIMITS: UniverseLimits = {
+  ...{ leafBytes: 16 * MIB, inserts: 64, insertBytes: 64 * MIB },
+  ...{ fileBytes: 64 * 1024 * MIB, page: 512 },
+};
 
 /** After so long the loop turns: whoever verifies many leaves does other work too. */
 const TURN_MS = 20;
@@ -246,7 +252,8 @@ export class LocalUniverse implements Universe {
   }
 
   #take(size: number): UniverseFailure | null {
-    const { inserts, insertBytes } = this.limits;
+    const { inserts, insertBytes, fileBytes } = this.limits;
+    if (this.database.size > fileBytes) return { code: 'REFUSED', message: `this universe is full: it takes ${fileBytes} bytes` };
     // One alone is always taken, or a large one never would be.
     if (this.#inserts > 0 && (this.#inserts >= inserts || this.#insertBytes + size > insertBytes))
       return { code: 'REFUSED', message: `${this.#inserts} leaves of ${this.#insertBytes} bytes are being verified: try again` };

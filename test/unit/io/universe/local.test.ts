@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
+import fc from 'fast-check';
 import { afterEach, expect, test } from 'vitest';
 import { assetId } from '../../../../src/asset/genesis.ts';
 import { emptyTree, insertMany, treeRoot } from '../../../../src/asset/mssmt/tree.ts';
@@ -175,6 +176,8 @@ test('limits are kept before anything is decoded', async () => {
   const [first, second] = await Promise.all([busy.insert(leaf), busy.insert(leaf)]);
   expect([codeOf(first), codeOf(second)]).toEqual(['ok', 'REFUSED']);
   expect(codeOf(await busy.insert(leaf))).toBe('ok');
+  const full = newUniverse(world, { limits: { fileBytes: 100 } });
+  expect(codeOf(await full.insert(leaf))).toBe('REFUSED');
   const reader = newUniverse(world, { chain: null });
   expect(codeOf(await reader.insert(leaf))).toBe('REFUSED');
   expect(UNIVERSE_LIMITS.page).toBe(512);
@@ -264,4 +267,24 @@ test('a tree whose sum would pass 64 bits is refused, and nothing of it is store
   expect(codeOf(await universe.insert(lastLeaf(second)))).toBe('REFUSED');
   expect(await rootOf(universe, idOf(first, 'issuance'))).toMatchObject({ sum: 2n ** 64n - 1n });
   expect(universe.leafCount(idOf(first, 'issuance'))).toBe(1);
+});
+
+test('a leaf with any bit turned is refused, or is the same asset in the same place', async () => {
+  const world = newWorld();
+  const minted = mint(world);
+  const leaf = lastLeaf(transfer(world, minted));
+  await fc.assert(
+    fc.asyncProperty(fc.nat(leaf.proof.length - 1), fc.nat(7), async (at, bit) => {
+      const universe = newUniverse(world);
+      await fill(universe, minted);
+      const proof = leaf.proof.slice();
+      proof[at] = (proof[at] as number) ^ (1 << bit);
+      const inserted = await universe.insert({ ...leaf, proof });
+      if (inserted.ok)
+        expect([inserted.value.key, inserted.value.amount]).toEqual([{ outPoint: leaf.outPoint, scriptKey: leaf.scriptKey }, leaf.amount]);
+      else expect(universe.leafCount(idOf(minted, 'transfer'))).toBe(0);
+      universe.database.close();
+    }),
+    { numRuns: 60 },
+  );
 });
