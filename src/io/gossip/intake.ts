@@ -54,6 +54,8 @@ export type Refusal =
   | 'bad_funding'
   /** The chain could not be asked for the funding output. */
   | 'unchecked'
+  /** The funding output has too few confirmations. */
+  | 'unconfirmed'
   | 'full'
   | 'overflow'
   | 'rate_limited';
@@ -88,6 +90,7 @@ interface Pending {
   readonly origin: Origin;
 }
 
+const REFUSED_FUNDING = { invalid: 'bad_funding', unknown: 'unchecked', early: 'unconfirmed' } as const;
 const FUTURE_SECONDS = 86_400;
 const BATCH = 512;
 /** Messages that may wait for verification: measured, so many channel announcements raise the memory by 200 MiB, mostly views on their parts. */
@@ -363,7 +366,7 @@ export class Intake {
       return;
     }
     if (funding !== null && funding.kind !== 'confirmed') {
-      this.#refuse(funding.kind === 'invalid' ? 'bad_funding' : 'unchecked', message, origin);
+      this.#refuse(REFUSED_FUNDING[funding.kind], message, origin);
       return;
     }
     // The graph may have changed since it was queued.

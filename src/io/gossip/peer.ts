@@ -28,6 +28,7 @@ const WEIGHTS: Readonly<Record<Refusal, number>> = {
   spent: 0,
   // Our chain backend's fault, not the peer's.
   unchecked: 0,
+  unconfirmed: 1,
   blacklisted: 0,
   duplicate: 0,
   version_2: 0,

@@ -66,6 +66,7 @@ describe('two announcements of one channel', () => {
     const chain = {
       txidAt: async () => ok(new Uint8Array(32).fill(9) as TxId),
       output: async () => ok({ amount: sat(5_000), script: fundingScript(k3.id, k4.id).script, height: height(10), coinbase: false }),
+      tip: async () => ok({ height: 100 }),
     } as unknown as ChainSource;
     // The first was taken without a look at the chain: outputs were assumed to be valid then.
     const before = await started();

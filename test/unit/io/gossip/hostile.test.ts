@@ -273,14 +273,16 @@ describe('a flood', () => {
 
 describe('funding outputs', () => {
   const key = (id: Uint8Array): TxId => new Uint8Array(32).fill(id[5] as number) as TxId;
-  /** A chain on which block 10 funds a-b, block 11 pays to a stranger, and block 13 cannot be read. */
+  let tip = 16;
+  /** A chain on which blocks 10 and 14 fund a-b, block 11 pays to a stranger, and block 13 cannot be read. */
   const chain = {
     txidAt: async ({ height: at }: { height: number }) =>
       at === 13 ? fail(unreachable('down')) : ok(at === 12 ? null : key(new Uint8Array(6).fill(at))),
     output: async ({ txid }: { txid: TxId }) => {
-      const script = txid[0] === 10 ? fundingScript(a.id, b.id).script : new Uint8Array(34);
+      const script = txid[0] === 10 || txid[0] === 14 ? fundingScript(a.id, b.id).script : new Uint8Array(34);
       return ok({ amount: sat(70_000), script, height: height(10), coinbase: false });
     },
+    tip: async () => ok({ height: tip }),
   } as unknown as ChainSource;
 
   it('are looked for on the chain: what is not there is not believed', async () => {
@@ -294,6 +296,19 @@ describe('funding outputs', () => {
     const graph = harness.service.graph();
     expect(harness.service.status()).toMatchObject({ channels: 1, updates: 2, refused: { bad_funding: 2, unchecked: 1 } });
     expect(graph.capacityMsat[graph.findChannel(scidAt(10))]).toBe(70_000_000);
+    await harness.service.close();
+  });
+
+  it('with less than four confirmations wait until they have more', async () => {
+    const harness = await open(self, { chain });
+    ready(harness);
+    say(harness, channel(a, b, scidAt(14)));
+    await harness.service.sync(0);
+    expect(harness.service.status()).toMatchObject({ channels: 0, refused: { unconfirmed: 1, unknown_channel: 2 } });
+    tip = 17;
+    say(harness, channel(a, b, scidAt(14)));
+    await harness.service.sync(0);
+    expect(harness.service.status()).toMatchObject({ channels: 1, updates: 2 });
     await harness.service.close();
   });
 
@@ -325,6 +340,7 @@ describe('a reorganisation', () => {
   const chain = {
     txidAt: async () => ok(txId(funding)),
     output: async () => ok({ amount: sat(70_000), script: fundingScript(a.id, b.id).script, height: height(10), coinbase: false }),
+    tip: async () => ok({ height: 100 }),
   } as unknown as ChainSource;
   const scid = scidAt(10);
   const learned = async (): Promise<Harness> => {
