@@ -11,7 +11,7 @@ export interface CustodianOptions {
   readonly atOnce?: number;
   /** The longest that a timer is set for, so that a clock that was put right is noticed; 30 s. */
   readonly longestSleepMs?: number;
-  /** How long a look into a mailbox takes where nothing comes; 2.5 s. */
+  /** How long a look into a mailbox takes where nobody answers; 5 s. */
   readonly lookMs?: number;
 }
 

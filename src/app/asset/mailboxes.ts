@@ -27,9 +27,9 @@ const FIRST_PAUSE_SECONDS = 1;
 const LONGEST_PAUSE_SECONDS = 300;
 /** So long it may take until our view of the chain has a block that the sender's has. */
 const PLACE_PAUSE_SECONDS = 5;
-/** A one-shot command looks into a mailbox for so long; it leaves earlier where something came and nothing more does. */
-const LOOK_MS = 2_500;
-const QUIET_MS = 400;
+/** A one-shot command looks into a mailbox for so long; it leaves earlier where nothing (more) comes after it has shown the key. */
+const LOOK_MS = 5_000;
+const QUIET_MS = 600;
 /** Notices that wait: each of them was paid for with an output on the chain, and yet a server could make them up. */
 const MOST_NOTICES = 10_000;
 
@@ -127,7 +127,7 @@ export class Mailboxes {
   async #follow(name: string, address: AssetAddress, signal: AbortSignal): Promise<void> {
     const before = this.#pauses.get(name)?.seconds ?? 0;
     const began = this.#ports.env().now;
-    const why = await this.#with(address, (mailbox) => this.#receive(mailbox, address, signal));
+    const why = await this.#with(address, (mailbox) => this.#receive(mailbox, address, { signal }));
     if (signal.aborted) return;
     this.#ports.log('debug', `the mailbox of ${address.text.slice(0, 24)}... closed: ${why ?? 'it ended'}`);
     const { now } = this.#ports.env();
@@ -139,15 +139,23 @@ export class Mailboxes {
     this.#pauses.set(name, { seconds, until: now + seconds });
   }
 
-  async #receive(mailbox: OpenMailbox, address: AssetAddress, signal: AbortSignal, onMessages?: () => void): Promise<string | null> {
+  async #receive(
+    mailbox: OpenMailbox,
+    address: AssetAddress,
+    { signal, onLife }: { readonly signal: AbortSignal; readonly onLife?: () => void },
+  ): Promise<string | null> {
+    const sign = mailboxSigner(this.#ports, address);
     const ended = await mailbox.receive({
       receiverKey: address.script,
       // Those that are not removed come again: they were not taken in.
       afterId: 0n,
-      sign: mailboxSigner(this.#ports, address),
+      sign(digest) {
+        onLife?.();
+        return sign(digest);
+      },
       onMessages: (messages) => {
         for (const message of messages) this.#take(address, message);
-        onMessages?.();
+        onLife?.();
         void this.#settle();
       },
       signal,
@@ -159,11 +167,13 @@ export class Mailboxes {
     const over = new AbortController();
     const end = setTimeout(() => over.abort(), this.#lookMs);
     let quiet: NodeJS.Timeout | undefined;
-    const onMessages = (): void => {
+    // Whoever has shown the key gets what waits at once.
+    const onLife = (): void => {
       clearTimeout(quiet);
       quiet = setTimeout(() => over.abort(), Math.min(QUIET_MS, this.#lookMs));
     };
-    await this.#with(address, (mailbox) => this.#receive(mailbox, address, AbortSignal.any([signal, over.signal]), onMessages));
+    const part = { signal: AbortSignal.any([signal, over.signal]), onLife };
+    await this.#with(address, (mailbox) => this.#receive(mailbox, address, part));
     clearTimeout(end);
     clearTimeout(quiet);
   }
