@@ -2,7 +2,7 @@
 import { type Bytes, compare } from '../../base/bytes.ts';
 import type { NodeId, ShortChannelId } from '../../base/ids.ts';
 import type { EdgePolicy } from '../gossip/raw.ts';
-import { hasBit, supports, unassignedRequired } from '../wire/features.ts';
+import { hasBit, KEYSEND_BIT, supports, unassignedRequired } from '../wire/features.ts';
 import { GraphTables } from './graph-tables.ts';
 
 /** `edgeFlags`: a channel_update of this direction is known. */
@@ -29,8 +29,6 @@ export const NODE_MPP = 4;
 export const NODE_KEYSEND = 8;
 /** `nodeFlags`: forwards inside of blinded paths (option_route_blinding). */
 export const NODE_BLINDS = 16;
-
-const KEYSEND_BIT = 54;
 
 /**
  * `nodeFlags` of a node that announces these features. What BOLT 9 takes for granted (onions with records, payment secrets) is not looked at.

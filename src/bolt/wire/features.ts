@@ -61,6 +61,9 @@ const byBit = new Map<number, FeatureName>(FEATURE_NAMES.map((name) => [FEATURES
 /** The feature whose pair `bit` belongs to, or null where BOLT 9 has none. */
 export const featureOfBit = (bit: number): FeatureName | null => byBit.get(bit & ~1) ?? null;
 
+/** bLIP 3: payments that nobody asked for are taken. BOLT 9 does not assign it. The even bit of the pair. */
+export const KEYSEND_BIT = 54;
+
 // --- bitmaps
 
 /** The smallest bitmap with these bits. */
@@ -186,8 +189,8 @@ export interface OwnFeatures {
 
 /** The `features` of our `init`. `globalfeatures` stays empty. */
 export const initFeatures = (own: OwnFeatures): Bytes => ownFeatures('I', own);
-/** The `features` of our `node_announcement`. */
-export const nodeFeatures = (): Bytes => ownFeatures('N', { zeroconf: 'absent' });
+/** The `features` of our `node_announcement`: payers look there for whether a keysend is taken. */
+export const nodeFeatures = (): Bytes => combineFeatures(ownFeatures('N', { zeroconf: 'absent' }), encodeBits([KEYSEND_BIT + 1]));
 /** The `9` field of our invoices. */
 export const invoiceFeatures = (): Bytes => ownFeatures('9', { zeroconf: 'absent' });
 /** The `features` of our `channel_announcement`: BOLT 9 assigns none. */

@@ -118,13 +118,16 @@ describe('what lnkit sends', () => {
   it('sets in each place only what belongs there', () => {
     expect(f.decodeBits(f.invoiceFeatures())).toEqual([8, 14, 17]);
     expect(f.channelFeatures()).toHaveLength(0);
+    // bLIP 3, which BOLT 9 does not know: only payers who look the node up need it.
+    expect([f.nodeFeatures(), ordinary].map((bitmap) => f.hasBit(bitmap, f.KEYSEND_BIT + 1))).toEqual([true, false]);
     const places = [
       ['N', f.nodeFeatures()],
       ['I', ordinary],
       ['9', f.invoiceFeatures()],
     ] as const;
     for (const [context, bitmap] of places)
-      for (const b of f.decodeBits(bitmap)) expect(f.FEATURES[f.featureOfBit(b)!].contexts as readonly string[]).toContain(context);
+      for (const b of f.decodeBits(bitmap).filter((bit) => bit !== f.KEYSEND_BIT + 1))
+        expect(f.FEATURES[f.featureOfBit(b)!].contexts as readonly string[]).toContain(context);
   });
 });
 
