@@ -18,6 +18,10 @@ export default operationCommand({
     'max-parts': flag.integer('split into so many parts at most (default: 16)'),
     outgoing: flag.texts('only over this channel; may be repeated', { completes: 'channels', helpValue: 'CHAN' }),
     exclude: flag.texts('not through this node or channel; may be repeated', { helpValue: 'NODE|CHAN' }),
+    prior: flag.choice('how likely balances are before anything is learned (default: routing.prior of lnkit.toml, else apriori)', [
+      'apriori',
+      'bimodal',
+    ]),
     key: flag.text('idempotency key of a payment to a node', { helpValue: 'ID' }),
     'from-probe': flag.boolean('probe the amount first, and pay over what arrived; nothing is paid where nothing arrives'),
     'dry-run': flag.boolean('find routes, print the exact fee, send nothing'),
@@ -35,6 +39,7 @@ export default operationCommand({
       max_parts: flags['max-parts'],
       retry_seconds: flags.timeout === undefined ? undefined : durationSeconds(flags.timeout),
       key: flags.key,
+      prior: flags.prior,
     }),
   }),
   view: paymentView,

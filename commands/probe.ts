@@ -17,6 +17,11 @@ export default defineCommand({
     'max-fee-percent': flag.number('highest fee in percent'),
     outgoing: flag.texts('only over this channel; may be repeated', { completes: 'channels', helpValue: 'CHAN' }),
     exclude: flag.texts('not through this node or channel; may be repeated', { helpValue: 'NODE|CHAN' }),
+    prior: flag.choice('how likely balances are before anything is learned (default: routing.prior of lnkit.toml, else apriori)', [
+      'apriori',
+      'bimodal',
+    ]),
+    'blinded-path': flag.texts('a path that the destination gave; may be repeated', { helpValue: 'NODE_ID,fee_base_msat=N,...' }),
     svg: flag.text('write success against amount as SVG', { helpValue: 'FILE', completes: 'files' }),
   },
   output: async () => (await import('../src/app/forms/probe.ts')).probeOutput,
@@ -25,8 +30,17 @@ export default defineCommand({
     const { callOperation } = await import('../src/app/call.ts');
     const { 'max-parts': max_parts, 'max-fee': max_fee_msat, 'max-fee-percent': max_fee_percent, outgoing, exclude } = flags;
     const seconds = flags.timeout === undefined ? undefined : Math.max(1, durationSeconds(flags.timeout) - 1);
+    const paths = flags['blinded-path'].map((await import('../src/app/forms/blinded-path.ts')).blindedPathOf);
     const params = { destination: args.destination, find_max: flags['find-max'], outgoing, exclude };
-    const more = given({ amount_msat: args.amount, max_parts, max_fee_msat, max_fee_percent, seconds });
+    const more = given({
+      amount_msat: args.amount,
+      max_parts,
+      max_fee_msat,
+      max_fee_percent,
+      seconds,
+      prior: flags.prior,
+      blinded_paths: paths.length > 0 ? paths : undefined,
+    });
     const emit = (item: Parameters<typeof context.emit>[0]): void => (flags.json ? context.emit(item, () => '') : undefined);
     const json = await callOperation('probe', { ...params, ...more }, { settings, signal, progress: (text) => progress.step(text), emit });
     const code = json.error?.['code'];

@@ -21,7 +21,10 @@ export default defineCommand({
     'max-fee': flag.msat('highest fee (default: 1 %, at least 5sat)'),
     parts: flag.integer('split into so many parts at most (default: 1)'),
     'final-cltv': flag.integer('blocks that the destination asks for (default: 18)'),
-    prior: flag.choice('how likely balances are before anything is learned (default: apriori)', ['apriori', 'bimodal']),
+    prior: flag.choice('how likely balances are before anything is learned (default: routing.prior of lnkit.toml, else apriori)', [
+      'apriori',
+      'bimodal',
+    ]),
     'blinded-path': flag.texts('a path that the destination gave; may be repeated', { helpValue: 'NODE_ID,fee_base_msat=N,...' }),
     graph: flag.text('another graph: a folder with graph.db, or a graph.snapshot', { helpValue: 'PATH', completes: 'files' }),
     explain: flag.boolean('which rules closed how many edges around the destination, and the cheapest way out'),

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { isNetwork, NETWORKS, type Network } from '../bitcoin/network.ts';
+import { PRIORS, type Prior } from '../bolt/route/cost.ts';
 import { durationMs } from './duration.ts';
 import { AppError } from './error.ts';
 
@@ -26,12 +27,19 @@ export interface Settings {
   readonly passphrase: { readonly from: 'env'; readonly value: string } | { readonly from: 'file'; readonly path: string } | null;
   /** `[node]` of lnkit.toml: alias, color, listen, announce, trusted peers. */
   readonly node: NodeSettings;
+  /** `[routing]` of lnkit.toml. */
+  readonly routing: RoutingSettings;
 }
 
 export interface NodeSettings {
   readonly alias: string | null;
   readonly listen: readonly string[];
   readonly announce: readonly string[];
+}
+
+export interface RoutingSettings {
+  /** How likely balances are before anything is learned; null: the default. */
+  readonly prior: Prior | null;
 }
 
 export type Environment = { readonly [name: string]: string | undefined };
@@ -50,7 +58,15 @@ export function resolveSettings(flags: GlobalFlags, env: Environment = process.e
     timeoutMs: timeout === undefined ? null : durationMs(timeout),
     passphrase: passphraseOf(flags, env, file),
     node: { alias: file.text('node.alias') ?? null, listen: file.texts('node.listen'), announce: file.texts('node.announce') },
+    routing: { prior: priorOf(file.text('routing.prior')) },
   };
+}
+
+function priorOf(text: string | undefined): Prior | null {
+  if (text === undefined) return null;
+  const prior = PRIORS.find((known) => known === text);
+  if (prior === undefined) throw usage(`"${text}" is no prior`, `routing.prior is one of ${PRIORS.join(', ')}`);
+  return prior;
 }
 
 /** The folder of one network: seed, store, lock and socket. */

@@ -42,6 +42,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     announce: options.announce,
     alias: options.alias,
     assumeValid: options.assumeValid,
+    prior: settings.routing.prior,
     command: 'lnkit start',
   });
   let stopAsked = (): void => {};

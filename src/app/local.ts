@@ -19,7 +19,17 @@ export async function runLocally(name: string, params: JsonObject, context: Call
   const progress = (text: string, of?: Fraction): void => context.progress(text, of);
   // How the graph is kept is decided when the node starts: a daemon has decided already.
   const assumeValid = params['assume_valid'] === true;
-  const runtime = await startNode({ datadir, network, chain, passphrase, needs, assumeValid, signal, progress });
+  const runtime = await startNode({
+    datadir,
+    network,
+    chain,
+    passphrase,
+    needs,
+    assumeValid,
+    prior: settings.routing.prior,
+    signal,
+    progress,
+  });
   try {
     const emit = (item: JsonObject): void => context.emit(item);
     const result = await operation.run({ runtime, network, datadir, progress, emit, signal }, params);

@@ -165,6 +165,7 @@ export function paymentQuery(
     maxFeeMsat: (payment.maxFeeMsat > paid ? payment.maxFeeMsat - paid : 0n) as Msat,
     maxParts: payment.multipart ? Math.max(1, payment.maxParts - flying.length) : 1,
     kind: payment.keysendPreimage === null ? 'invoice' : 'keysend',
+    ...(payment.prior === undefined ? {} : { prior: payment.prior }),
     finalCltvExpiry: height(node.env.height + payment.finalCltvDelta + CLTV_PADDING),
     maxCltvExpiry,
     hints: payment.hints,

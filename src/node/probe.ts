@@ -165,6 +165,7 @@ function query(draft: Draft, probe: Probe, amountMsat: Msat): RouteQuery {
     finalCltvExpiry: height(draft.env.height + probe.finalCltvDelta + CLTV_PADDING),
     maxCltvExpiry,
     kind: 'invoice',
+    ...(probe.prior === undefined ? {} : { prior: probe.prior }),
     hints: probe.hints,
     tails: [],
     finalBytes: finalBytes(contentOf(EMPTY_SECRET, amountMsat), maxCltvExpiry),

@@ -8,6 +8,7 @@ import type { BlockHeader } from '../bitcoin/block.ts';
 import type { Network } from '../bitcoin/network.ts';
 import type { Tx } from '../bitcoin/tx.ts';
 import type { Channel, Env, TxLabel } from '../bolt/channel/types.ts';
+import type { Prior } from '../bolt/route/cost.ts';
 import type { Outcome } from '../bolt/route/knowledge.ts';
 import type { EdgeLesson, HintHop, Planner, Route } from '../bolt/route/query.ts';
 import type { Message, UnknownMessage } from '../bolt/wire/message.ts';
@@ -121,6 +122,8 @@ export interface Payment {
   readonly excludedNodes: readonly NodeId[];
   readonly excludedChannels: readonly ShortChannelId[];
   readonly multipart: boolean;
+  /** For this run only: after a restart routes are planned as the node is set up. */
+  readonly prior?: Prior;
   readonly createdAt: UnixTime;
   /** No new part is sent after this. */
   readonly retryUntil: UnixTime;
@@ -179,6 +182,7 @@ export interface Probe {
   readonly outgoing: readonly ShortChannelId[];
   readonly excludedNodes: readonly NodeId[];
   readonly excludedChannels: readonly ShortChannelId[];
+  readonly prior?: Prior;
   /** No part is sent after this, and nobody waits for one any more. */
   readonly deadline: UnixTime;
   readonly status: 'running' | 'done';

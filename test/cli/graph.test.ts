@@ -1,6 +1,6 @@
 // The graph on the command line: a small network in a file, and probes over a channel on the built-in chain.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
@@ -175,6 +175,40 @@ test('where there is no route, exit 4 and --explain name the rules that closed t
   expect(runs.map(({ code }) => code)).toEqual([2, 2, 2, 2]);
 });
 
+test('a route over a blinded path ends with it, and its limits close it', async () => {
+  const hidden = toHex(party(9).id);
+  const words = ['route', hidden, '10000sat', '--from', toHex(a.id), '--explain'];
+  const path = `${toHex(c.id)},fee_base_msat=7,fee_proportional_millionths=1000,cltv_expiry_delta=30,htlc_maximum_msat=20000000`;
+  const found = await run(...words, '--blinded-path', path);
+  const routes = found.json()['routes'] as readonly { hops: readonly object[] }[];
+  expect(routes[0]?.hops.slice(1)).toMatchObject([
+    { node_id: toHex(c.id), amount_msat: 10_010_007, fee_msat: 10_007 },
+    { node_id: hidden, amount_msat: 10_000_000, fee_msat: 0, blinded_path: 0 },
+  ]);
+  (await schemaOf('route'))(found.json());
+  const small = await run(...words, '--blinded-path', path.replace('=20000000', '=9999999'));
+  expect(small.code).toBe(4);
+  expect(small.json()).toMatchObject({ explanation: { reaches_us: false, closed: { liquidity: 1 } } });
+  const wrong = await Promise.all(
+    ['02ff', `${toHex(c.id)},fee=1`, `${toHex(c.id)},hops=x`].map((text) => run(...words, '--blinded-path', text)),
+  );
+  expect(wrong.map(({ code }) => code)).toEqual([2, 2, 2]);
+});
+
+test('how likely balances are is chosen by flag or by lnkit.toml', async () => {
+  const words = ['route', toHex(d.id), '40000sat', '--from', toHex(a.id)];
+  const plain = (await run(...words)).json()['probability'] as number;
+  const flagged = (await run(...words, '--prior', 'bimodal')).json()['probability'] as number;
+  expect(flagged).not.toBe(plain);
+  writeFileSync(at('none/lnkit.toml'), '[routing]\nprior = "bimodal"\n');
+  try {
+    expect((await run(...words)).json()['probability']).toBe(flagged);
+    expect((await run(...words, '--prior', 'apriori')).json()['probability']).toBe(plain);
+  } finally {
+    rmSync(at('none/lnkit.toml'));
+  }
+});
+
 interface Daemon {
   readonly child: ChildProcess;
   readonly address: string;
@@ -214,6 +248,24 @@ test('a probe over a channel arrives, finds the largest amount, and pay --from-p
     expect(one.code, one.stdout).toBe(0);
     expect(one.json()).toMatchObject({ reachable: true, max_amount_msat: 100_000_000, fee_msat: 0, unresolved: 0, probes_sent: 1 });
     fits(one.json());
+    // A destination behind a blinded path: the probe ends where the path begins, and says so.
+    const blinded = await as(
+      carol,
+      'probe',
+      toHex(d.id),
+      '100000sat',
+      '--prior',
+      'bimodal',
+      '--blinded-path',
+      `${daemon.address.slice(0, 66)},hops=2`,
+    );
+    expect(blinded.json()).toMatchObject({
+      reachable: true,
+      destination: toHex(d.id),
+      probed_to: daemon.address.slice(0, 66),
+      limits: [{ kind: 'blinded_tail', node_id: daemon.address.slice(0, 66) }],
+    });
+    fits(blinded.json());
     const most = await as(carol, 'probe', daemon.address.slice(0, 66), '--find-max', '--svg', at('probe.svg'));
     const last = most.lines().at(-1) as { max_amount_msat: number; trials: readonly unknown[] };
     expect(most.lines()).toHaveLength(last.trials.length + 1);

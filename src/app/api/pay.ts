@@ -87,6 +87,7 @@ async function probeFirst(context: OperationContext, payment: PayCommand['paymen
     goal: 'amount',
     feeLimit: { floorMsat: maxFeeMsat, millionths: 0 },
     maxParts: multipart ? maxParts : 1,
+    ...(payment.prior === undefined ? {} : { prior: payment.prior }),
     deadline: payment.retryUntil,
   });
   const trial = probe.trials.at(-1);

@@ -1,14 +1,16 @@
 import type { NodeId } from '../../base/ids.ts';
 import { msat, unixTime } from '../../base/units.ts';
+import { PRIORS } from '../../bolt/route/cost.ts';
 import { defineOperation, usage } from '../define.ts';
 import { AppError } from '../error.ts';
+import { blindedPathSchema, tailOf } from '../forms/blinded-path.ts';
 import { readDestination } from '../forms/destination.ts';
 import { DEFAULT_MAX_FEE_FLOOR, DEFAULT_MAX_FEE_MILLIONTHS } from '../forms/fee-limit.ts';
 import { offlineMsat, ownFirstHops } from '../forms/plan-payment.ts';
 import { probeJson, probeSchema, reachOf, trialJson } from '../forms/probe.ts';
 import { runProbe } from '../forms/run-probe.ts';
 import { jsonInteger } from '../json.ts';
-import { amount, count, decimal, flag, list, object, text } from '../schema.ts';
+import { amount, choice, count, decimal, flag, list, object, text } from '../schema.ts';
 
 const DEFAULT_SECONDS = 60;
 
@@ -26,6 +28,8 @@ export const probe = defineOperation({
       seconds: count(),
       outgoing: list(text()),
       exclude: list(text()),
+      prior: choice(PRIORS),
+      blinded_paths: list(blindedPathSchema, { description: 'paths that the destination gave: the probe ends where one begins' }),
     },
   ),
   result: probeSchema,
@@ -51,7 +55,7 @@ export const probe = defineOperation({
         hint: 'probe a smaller amount, or --find-max',
         details: { sendable_msat: jsonInteger(sendable), wanted_msat: jsonInteger(payment.amountMsat) },
       });
-    const reach = reachOf(runtime.gossip.graph(), payment.destination as NodeId, payment.hints);
+    const reach = reachOf(runtime.gossip.graph(), payment.destination as NodeId, payment.hints, (params.blinded_paths ?? []).map(tailOf));
     const top = params.amount_msat === undefined || BigInt(params.amount_msat) > sendable ? sendable : BigInt(params.amount_msat);
     const { outgoing, excludedNodes, excludedChannels, finalCltvDelta } = payment;
     const wanted = {
@@ -62,6 +66,7 @@ export const probe = defineOperation({
       amountMsat: findMax ? msat((top / 1000n) * 1000n) : payment.amountMsat,
       feeLimit: feeLimit(params, findMax),
       maxParts: payment.maxParts,
+      ...(params.prior === undefined ? {} : { prior: params.prior }),
       deadline: unixTime(runtime.env().now + seconds),
     };
     const run = await runProbe(context, wanted, (trial, now) => {

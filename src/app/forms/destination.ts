@@ -6,6 +6,7 @@ import { blocks, type Msat, unixTime } from '../../base/units.ts';
 import { decodeInvoice } from '../../bolt/invoice/decode.ts';
 import { expiresAt, isExpired, minFinalCltvExpiryDeltaOf } from '../../bolt/invoice/invoice.ts';
 import type { Invoice } from '../../bolt/invoice/types.ts';
+import { PRIORS } from '../../bolt/route/cost.ts';
 import { supports } from '../../bolt/wire/features.ts';
 import { sha256 } from '../../crypto/hash.ts';
 import { decodePayment } from '../../node/persist.ts';
@@ -14,7 +15,7 @@ import { usage } from '../define.ts';
 import { AppError, type ErrorInfo } from '../error.ts';
 import { jsonInteger } from '../json.ts';
 import type { OperationContext } from '../operation.ts';
-import { amount, count, decimal, flag, list, object, type TypeOf, text } from '../schema.ts';
+import { amount, choice, count, decimal, flag, list, object, type TypeOf, text } from '../schema.ts';
 import { maxFee } from './fee-limit.ts';
 import { msatOfJson, nodeIdOf, scidOf } from './parse.ts';
 import type { PaymentJson } from './payment.ts';
@@ -31,6 +32,7 @@ export const payParams = object(
     exclude: list(text()),
     key: text(),
     from_probe: flag(),
+    prior: choice(PRIORS),
   },
 );
 export type PayParams = TypeOf<typeof payParams>;
@@ -138,6 +140,7 @@ function limits({ runtime }: OperationContext, params: PayParams, amountMsat: Ms
     maxFeeMsat: maxFee(params, amountMsat),
     maxParts: Math.max(1, params.max_parts ?? DEFAULT_MAX_PARTS),
     key: params.key ?? null,
+    ...(params.prior === undefined ? {} : { prior: params.prior }),
     outgoing: (params.outgoing ?? []).map((text) => scidOf(runtime.state, text)),
     excludedNodes: excluded.flatMap(({ node }) => (node === null ? [] : [node])),
     excludedChannels: excluded.flatMap(({ channel }) => (channel === null ? [] : [channel])),

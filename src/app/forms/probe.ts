@@ -1,6 +1,7 @@
 import { equal, toHex } from '../../base/bytes.ts';
 import { formatScid, type NodeId } from '../../base/ids.ts';
 import type { Graph } from '../../bolt/route/graph.ts';
+import type { BlindedTail } from '../../bolt/route/query.ts';
 import { bounds } from '../../node/probe.ts';
 import type { HintHop, Probe, ProbePart } from '../../node/types.ts';
 import { type ErrorInfo, errorJson } from '../error.ts';
@@ -74,7 +75,13 @@ const ALIAS_HEIGHT = 1_000_000;
  * A hint whose last channel has only an alias may be of an LSP, which opens the channel when a payment comes: a probe must not make it do so, and
  * would tell nothing of that channel. It ends at the LSP. A private channel with a real name is probed to its end.
  */
-export function reachOf(graph: Graph, destination: NodeId, hints: readonly (readonly HintHop[])[]): Reach {
+export function reachOf(
+  graph: Graph,
+  destination: NodeId,
+  hints: readonly (readonly HintHop[])[],
+  tails: readonly BlindedTail[] = [],
+): Reach {
+  if (tails.length > 0) return blindedReach(tails);
   const lasts = hints.flatMap((hint) => hint.at(-1) ?? []);
   const isPublic = (node: NodeId): boolean => graph.findNode(node) !== -1;
   const first = lasts[0];
@@ -89,6 +96,21 @@ export function reachOf(graph: Graph, destination: NodeId, hints: readonly (read
   const message =
     'the destination has only private channels: the largest amount is that of the channels in the invoice, which may have others';
   return { target: destination, hints, limits: [{ kind: 'private_last_hop', node_id: toHex(first.nodeId), message }] };
+}
+
+/**
+ * Nobody but the introduction point answers for what is behind it, and it says the same of every failure (BOLT 4, invalid_onion_blinding). Of
+ * several paths the one that asks least is probed.
+ */
+function blindedReach(tails: readonly BlindedTail[]): Reach {
+  const asks = (tail: BlindedTail): number => tail.feeBaseMsat + tail.feeProportionalMillionths;
+  const best = [...tails].sort((one, other) => asks(one) - asks(other))[0] as BlindedTail;
+  const { feeBaseMsat, feeProportionalMillionths, htlcMinimumMsat, htlcMaximumMsat } = best;
+  const others = tails.length === 1 ? '' : `; ${tails.length - 1} more paths begin elsewhere or ask more`;
+  const message =
+    `the last ${best.hops} hops are blinded: the probe ends at the introduction point, amounts and fees are those that reach it; ` +
+    `behind it ${feeBaseMsat} msat and ${feeProportionalMillionths} millionths are asked, and a part has ${htlcMinimumMsat} to ${htlcMaximumMsat} msat${others}`;
+  return { target: best.nodeId, hints: [], limits: [{ kind: 'blinded_tail', node_id: toHex(best.nodeId), message }] };
 }
 
 export function trialJson(probe: Pick<Probe, 'parts'>, trial: Probe['trials'][number]): TrialJson {

@@ -1,9 +1,10 @@
 import { resolve } from 'node:path';
 import type { Msat } from '../../base/units.ts';
 import { AppError } from '../error.ts';
+import { blindedPathOf } from '../forms/blinded-path.ts';
 import { type Asking, askGraph } from './ask.ts';
 import { storedChannels } from './own.ts';
-import { answer, type BlindedPathParams, type RouteJson, type RouteParams } from './route.ts';
+import { answer, type RouteJson, type RouteParams } from './route.ts';
 import { recordedOf, replayed } from './route-query.ts';
 import { openNamedGraph } from './source.ts';
 
@@ -33,6 +34,7 @@ export async function routeCommand(words: Words): Promise<RouteJson> {
     return answer(replayed(flags.replay), { explain });
   }
   if (args.destination === undefined) throw new AppError({ code: 'USAGE', message: 'DESTINATION is missing: node id or BOLT 11 invoice' });
+  const prior = flags.prior ?? words.settings.routing.prior;
   const params: RouteParams = {
     destination: args.destination,
     explain,
@@ -41,8 +43,8 @@ export async function routeCommand(words: Words): Promise<RouteJson> {
     ...(flags['max-fee'] === undefined ? {} : { max_fee_msat: flags['max-fee'] }),
     ...(flags.parts === undefined ? {} : { parts: flags.parts }),
     ...(flags['final-cltv'] === undefined ? {} : { final_cltv: flags['final-cltv'] }),
-    ...(flags.prior === undefined ? {} : { prior: flags.prior }),
-    ...(flags['blinded-path'].length === 0 ? {} : { blinded_paths: flags['blinded-path'].map(blindedPath) }),
+    ...(prior === null ? {} : { prior }),
+    ...(flags['blinded-path'].length === 0 ? {} : { blinded_paths: flags['blinded-path'].map(blindedPathOf) }),
     ...(flags.export === undefined ? {} : { export: resolve(flags.export) }),
   };
   if (flags.graph !== undefined) return answer(recordedOf(params, openNamedGraph(flags.graph), null), { explain });
@@ -51,34 +53,4 @@ export async function routeCommand(words: Words): Promise<RouteJson> {
     const own = flags.from === undefined ? storedChannels(directory, source.graph) : null;
     return answer(recordedOf(params, source, own), { explain });
   });
-}
-
-const NUMBERS = [
-  'fee_base_msat',
-  'fee_proportional_millionths',
-  'cltv_expiry_delta',
-  'htlc_minimum_msat',
-  'htlc_maximum_msat',
-  'hops',
-  'onion_bytes',
-] as const;
-
-/** NODE_ID,fee_base_msat=1000,cltv_expiry_delta=80... Throws USAGE. */
-function blindedPath(text: string): BlindedPathParams {
-  const [node = '', ...words] = text.split(',');
-  const wrong = (what: string): AppError =>
-    new AppError({
-      code: 'USAGE',
-      message: `--blinded-path ${text}: ${what}`,
-      hint: `a node id, then any of ${NUMBERS.map((name) => `${name}=N`).join(',')}`,
-    });
-  if (!/^0[23][0-9a-fA-F]{64}$/.test(node)) throw wrong('it begins with the introduction point’s node id');
-  const found: { [name: string]: number } = {};
-  for (const word of words) {
-    const [name = '', value = ''] = word.split('=');
-    if (!NUMBERS.some((known) => known === name)) throw wrong(`there is no "${name}"`);
-    if (!/^\d{1,16}$/.test(value) || Number(value) > Number.MAX_SAFE_INTEGER) throw wrong(`${name} is a whole number`);
-    found[name] = Number(value);
-  }
-  return { node_id: node.toLowerCase(), ...found };
 }

@@ -1,6 +1,6 @@
 // The question of `lnkit route`: from its words, and from a file.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { type Bytes, EMPTY, fromHex, toHex } from '../../base/bytes.ts';
+import { type Bytes, fromHex, toHex } from '../../base/bytes.ts';
 import type { ChannelId, NodeId } from '../../base/ids.ts';
 import { type Height, height, type Msat, msat } from '../../base/units.ts';
 import { decodeInvoice } from '../../bolt/invoice/decode.ts';
@@ -8,14 +8,15 @@ import { minFinalCltvExpiryDeltaOf } from '../../bolt/invoice/invoice.ts';
 import { DEFAULT_COSTS } from '../../bolt/route/cost.ts';
 import { EDGE_KNOWN, type Graph } from '../../bolt/route/graph.ts';
 import { USUAL_FINAL_BYTES } from '../../bolt/route/onion-room.ts';
-import type { BlindedTail, FirstHop, HintHop, PaymentKind, RouteQuery } from '../../bolt/route/query.ts';
+import type { FirstHop, HintHop, PaymentKind, RouteQuery } from '../../bolt/route/query.ts';
 import { decodeRecorded, encodeRecorded, type Recorded } from '../../bolt/route/replay.ts';
 import { supports } from '../../bolt/wire/features.ts';
 import { finalBytes } from '../../node/payloads.ts';
 import { AppError } from '../error.ts';
+import { tailOf } from '../forms/blinded-path.ts';
 import { maxFee } from '../forms/fee-limit.ts';
 import type { OwnChannels } from './own.ts';
-import type { BlindedPathParams, RouteParams } from './route.ts';
+import type { RouteParams } from './route.ts';
 import type { GraphSource } from './source.ts';
 
 /** BOLT 11's default, where the destination is only a node. */
@@ -70,25 +71,6 @@ export function replayed(path: string): Recorded {
   if (!recorded.ok)
     throw new AppError({ code: 'MALFORMED', message: `${path}: ${recorded.failure}`, hint: '`lnkit route --export` writes such files' });
   return recorded.value;
-}
-
-/** An encrypted record of a hop, as lnd and Core Lightning write it, with its frame. */
-const USUAL_BLINDED_BYTES = 140;
-
-/** A path of which only what it asks is told. */
-function tailOf(path: BlindedPathParams): BlindedTail {
-  const { hops = 1 } = path;
-  return {
-    nodeId: fromHex(path.node_id) as NodeId,
-    feeBaseMsat: Number(path.fee_base_msat ?? 0),
-    feeProportionalMillionths: path.fee_proportional_millionths ?? 0,
-    cltvExpiryDelta: path.cltv_expiry_delta ?? 0,
-    htlcMinimumMsat: msat(path.htlc_minimum_msat ?? 0),
-    htlcMaximumMsat: msat(path.htlc_maximum_msat ?? Number.MAX_SAFE_INTEGER),
-    hops,
-    onionBytes: path.onion_bytes ?? (hops + 1) * USUAL_BLINDED_BYTES,
-    features: EMPTY,
-  };
 }
 
 interface Wanted {

@@ -3,10 +3,11 @@ import { formatScid } from '../../base/ids.ts';
 import { PRIORS, surprise } from '../../bolt/route/cost.ts';
 import { FlowSearcher } from '../../bolt/route/flow.ts';
 import { explainRoutes, planRoutes } from '../../bolt/route/plan.ts';
-import type { Route } from '../../bolt/route/query.ts';
+import { type Route, tailIndex } from '../../bolt/route/query.ts';
 import type { Recorded } from '../../bolt/route/replay.ts';
 import { Searcher } from '../../bolt/route/search.ts';
 import { AppError, errorJson } from '../error.ts';
+import { blindedPathSchema } from '../forms/blinded-path.ts';
 import { jsonInteger } from '../json.ts';
 import {
   amount,
@@ -25,20 +26,6 @@ import {
   text,
 } from '../schema.ts';
 
-const blindedPathSchema = object(
-  { node_id: hex(33, { description: 'the introduction point' }) },
-  {
-    fee_base_msat: amount(),
-    fee_proportional_millionths: count(),
-    cltv_expiry_delta: count(),
-    htlc_minimum_msat: amount(),
-    htlc_maximum_msat: amount(),
-    hops: count({ description: 'nodes behind the introduction point' }),
-    onion_bytes: count({ description: 'what its payloads take of the 1300 bytes of an onion' }),
-  },
-);
-export type BlindedPathParams = TypeOf<typeof blindedPathSchema>;
-
 export const routeParams = object(
   { destination: text(), explain: flag() },
   {
@@ -54,13 +41,16 @@ export const routeParams = object(
 );
 export type RouteParams = TypeOf<typeof routeParams>;
 
-export const hopJson = object({
-  node_id: hex(33),
-  short_channel_id: scid(),
-  amount_msat: amount(),
-  fee_msat: amount(),
-  cltv_expiry: count(),
-});
+const hopJson = object(
+  {
+    node_id: hex(33),
+    short_channel_id: scid(),
+    amount_msat: amount(),
+    fee_msat: amount(),
+    cltv_expiry: count(),
+  },
+  { blinded_path: count({ description: 'this hop stands for all of the blinded path with this number, counted from 0' }) },
+);
 
 const relaxationSchema = object(
   { kind: choice(['max_fee', 'max_cltv', 'onion', 'max_parts', 'exclusions', 'amount']) },
@@ -137,6 +127,7 @@ function routeJson({ hops }: Route, recorded: Recorded): RouteJson['routes'][num
       amount_msat: jsonInteger(hop.amountMsat),
       fee_msat: jsonInteger(hop.amountMsat - (hops[i + 1]?.amountMsat ?? hop.amountMsat)),
       cltv_expiry: hop.cltvExpiry,
+      ...(tailIndex(hop.scid) === null ? {} : { blinded_path: tailIndex(hop.scid) as number }),
     })),
   };
 }

@@ -7,6 +7,7 @@ import { hdKeys } from '../../bitcoin/hd.ts';
 import type { Network } from '../../bitcoin/network.ts';
 import { DEFAULT_LIMITS } from '../../bolt/channel/limits.ts';
 import { view } from '../../bolt/channel/view.ts';
+import { DEFAULT_COSTS, type Prior } from '../../bolt/route/cost.ts';
 import { decodeWith } from '../../codec/codec.ts';
 import { checkChain, openChain, parseChainUrl } from '../../io/chain/open.ts';
 import type { ChainSource } from '../../io/chain/source.ts';
@@ -45,6 +46,8 @@ export interface StartOptions {
   readonly alias?: string | null;
   /** Funding outputs are not looked up: channels that peers tell of are taken to exist. */
   readonly assumeValid?: boolean;
+  /** How likely balances of others are before anything is learned; null: the default. */
+  readonly prior?: Prior | null;
   /** Named in the store's lock. */
   readonly command?: string;
 }
@@ -109,6 +112,7 @@ export class Node implements NodeRuntime {
       backlog: (link) => node?.backlog(link) ?? 0,
       now: () => unixTime(Math.floor(Date.now() / 1000)),
       chain: options.assumeValid === true ? null : source,
+      costs: { ...DEFAULT_COSTS, prior: options.prior ?? DEFAULT_COSTS.prior },
       log,
     });
     node = new Node({ options, store, gossip, state, source, keys });

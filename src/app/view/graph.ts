@@ -24,7 +24,7 @@ export function routeView(result: RouteJson, style: Style): string {
   );
   const routes = result.routes.map((route, i) => {
     const rows = route.hops.map((hop) => [
-      hop.short_channel_id,
+      hop.blinded_path === undefined ? hop.short_channel_id : `blinded path ${hop.blinded_path + 1}`,
       hop.node_id,
       showMsat(hop.amount_msat),
       showMsat(hop.fee_msat),
@@ -36,7 +36,10 @@ export function routeView(result: RouteJson, style: Style): string {
   return [about, ...routes, ...(result.explanation === undefined ? [] : [`\n${explanationView(result.explanation, style)}`])].join('\n');
 }
 
-function explanationView({ reach, reaches_us, closed, relaxation }: NonNullable<RouteJson['explanation']>, style: Style): string {
+function explanationView(
+  { reach, reaches_us, closed, destination, relaxation }: NonNullable<RouteJson['explanation']>,
+  style: Style,
+): string {
   const rules = Object.entries(closed).sort((a, b) => b[1] - a[1]);
   const where = reaches_us ? 'the start among them' : 'the start is not among them';
   const lines = [style.bold(`${reach} nodes can reach the destination with the amount in one part, ${where}`)];
@@ -48,6 +51,8 @@ function explanationView({ reach, reaches_us, closed, relaxation }: NonNullable<
         style,
       ),
     );
+  for (const limit of destination)
+    lines.push(limit === 'no_multipart' ? 'the destination announces that it takes no parts' : 'the destination announces no keysend');
   if (relaxation !== null) lines.push(`${style.dim('cheapest way out:')} ${relaxationText(relaxation)}`);
   return lines.join('\n');
 }
@@ -60,6 +65,8 @@ function relaxationText(relaxation: NonNullable<NonNullable<RouteJson['explanati
       return `a lock of ${relaxation.blocks} blocks`;
     case 'max_parts':
       return `${relaxation.parts} parts`;
+    case 'onion':
+      return `an onion for ${relaxation.hops} hops and ${relaxation.bytes} bytes, more than there is`;
     case 'amount':
       return `at most ${showMsat(relaxation.amount_msat ?? 0)} in one part`;
     default:

@@ -44,7 +44,8 @@ const takesParts = (graph: Graph, query: RouteQuery): boolean =>
 function toolsFor(query: RouteQuery, options: PlanOptions): SplitTools {
   const { problem, builder } = ownProblem(options.graph, query, options.self);
   if (options.knowledge !== undefined) options.knowledge.learned.apply(builder, options.graph, options.knowledge.now);
-  return { problem, builder, model: options.model, searcher: options.searcher, flows: options.flows };
+  const model = query.prior === undefined ? options.model : { ...options.model, prior: query.prior };
+  return { problem, builder, model, searcher: options.searcher, flows: options.flows };
 }
 
 /** Routes for the whole amount of a query, at most `maxParts`, within its fee and expiry budgets; or why there are none. */

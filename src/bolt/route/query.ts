@@ -3,6 +3,7 @@ import type { Bytes } from '../../base/bytes.ts';
 import type { ChannelId, NodeId, ShortChannelId } from '../../base/ids.ts';
 import type { Result } from '../../base/result.ts';
 import type { Height, Msat } from '../../base/units.ts';
+import type { Prior } from './cost.ts';
 
 /** What a node asks for forwarding over an edge (BOLT 7, channel_update). */
 export interface ForwardingPolicy {
@@ -67,6 +68,8 @@ export interface RouteQuery {
   readonly maxFeeMsat: Msat;
   readonly maxParts: number;
   readonly kind: PaymentKind;
+  /** Absent: as the planner was set up. */
+  readonly prior?: Prior;
   /** Of the last HTLC. */
   readonly finalCltvExpiry: Height;
   readonly maxCltvExpiry: Height;

@@ -125,6 +125,11 @@ test('a setting comes from the flag, else the environment, else the file, else t
   expect(flags).toMatchObject({ network: 'testnet4', timeoutMs: 120_000, passphrase: { from: 'file', path: '-' } });
   expect(resolveSettings({}, { LNKIT_DATADIR: '/nowhere/x' })).toMatchObject({ datadir: '/nowhere/x', network: 'bitcoin', chain: null });
   expect(refusal(() => resolveSettings({ datadir, network: 'mainnet' }, {})).code).toBe('USAGE');
+  writeFileSync(join(datadir, 'lnkit.toml'), '[routing]\nprior = "bimodal"\n');
+  expect(resolveSettings({ datadir }, {}).routing).toEqual({ prior: 'bimodal' });
+  expect(resolveSettings({}, { LNKIT_DATADIR: '/nowhere/x' }).routing).toEqual({ prior: null });
+  writeFileSync(join(datadir, 'lnkit.toml'), '[routing]\nprior = "certain"\n');
+  expect(refusal(() => resolveSettings({ datadir }, {})).code).toBe('USAGE');
   writeFileSync(join(datadir, 'lnkit.toml'), 'network = ');
   expect(refusal(() => resolveSettings({ datadir }, {})).code).toBe('USAGE');
 });
