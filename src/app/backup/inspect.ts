@@ -72,6 +72,7 @@ export const backupSchema = object(
 );
 export type BackupJson = TypeOf<typeof backupSchema>;
 
+/** `problems` are what cannot be had back; beside them stands what its owner should know. */
 export function backupJson(backup: Pick<OpenedBackup, 'head' | 'sections' | 'assets'>, problems: readonly string[]): BackupJson {
   const { head, sections, assets } = backup;
   return {
@@ -83,9 +84,14 @@ export function backupJson(backup: Pick<OpenedBackup, 'head' | 'sections' | 'ass
     assets: heldIn(assets).length,
     swaps: 0,
     restorable: problems.length === 0,
-    problems,
+    problems: [...problems, ...openBatch(assets)],
     sections: sections.map(({ kind, version, body }) => ({ kind, version, bytes: body.length })),
   };
+}
+
+function openBatch({ batch }: AssetState): readonly string[] {
+  if (batch === null) return [];
+  return [`a batch of ${batch.seedlings.length} assets was open: look whether it was minted since, before you finalize it after a restore`];
 }
 
 export const heldIn = (assets: AssetState): readonly Holding[] =>

@@ -25,7 +25,7 @@ export function restore(draft: Draft, id: CommandId, { assets, at, without }: Re
     refuse(draft, id, { code: 'POLICY', message: 'the chain has moved while the backup was read', hint: 'try again' });
     return;
   }
-  const merged = merge(draft.state.assets, withoutHoldings(assets, without));
+  const merged = merge(draft.state.assets, unbound(withoutHoldings(assets, without)));
   const keys = withEarlierLife(draft.state.assets, assets, draft.env.now);
   const next = settleSpends({ ...merged, ...keys });
   let { wallet } = draft.state;
@@ -50,6 +50,9 @@ function withoutHoldings(state: AssetState, keys: readonly Bytes[]): AssetState 
   }
   return { ...state, holdings };
 }
+
+/** Coins and keys that a batch was bound to may be used by now: it is funded again. */
+const unbound = (state: AssetState): AssetState => (state.batch === null ? state : { ...state, batch: { ...state.batch, funding: null } });
 
 /** What is here already is newer than the backup, and stays; what is not comes from it. */
 function merge(ours: AssetState, backedUp: AssetState): AssetState {

@@ -206,6 +206,18 @@ test('a minting that no block has is published again from the backup', async () 
   expect(node.amounts()).toEqual([5n]);
 });
 
+test('a batch that was open is open again, bound to no coins, and its owner is told', async () => {
+  const other = new AssetChain();
+  const first = other.node('dora');
+  first.fund(2);
+  first.told({ kind: 'add_seedling', seedling: seedling('waiting', 5n), dryRun: false }, 'asset_batch');
+  const path = backUp(first);
+  const node = again('dora', other);
+  const told = await restoreBackup(contextOf(node), path);
+  expect([told.restorable, told.problems.length]).toEqual([true, 1]);
+  expect([node.assets.batch?.seedlings.length, node.assets.batch?.funding]).toEqual([1, null]);
+});
+
 test('every backup verifies without a chain, and with one says what is still there', async () => {
   const owner = { nodeId: alice.state.nodeId, network: 'regtest', keys: alice.keys.wallet } as const;
   for (const { path } of moments)
