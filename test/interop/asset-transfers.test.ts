@@ -8,16 +8,17 @@ import { openCourier } from '../../src/io/courier/courier.ts';
 import { useLab } from './harness/lab.ts';
 import type { Lnkit } from './harness/lnkit.ts';
 import { eventually } from './harness/poll.ts';
+import { freePort } from './harness/ports.ts';
 import type { Tapd } from './harness/tapd.ts';
 import { fund } from './moves.ts';
 
 const lab = useLab(['bitcoind', 'lnd', 'tapd'], async (lab) => {
   const lnd = await lab.lnd('alice', { fundSats: 3_000_000 });
-  const [tapd, lnkit] = await Promise.all([lab.tapd('tapd', lnd), lab.lnkit('carol')]);
+  const [tapd, lnkit, post] = await Promise.all([lab.tapd('tapd', lnd), lab.lnkit('carol'), lab.lnkit('post')]);
   await fund(lab, lnkit, 1_000_000);
   await fund(lab, lnkit, 1_000_000);
   await lnkit.startDaemon();
-  return { tapd, lnkit };
+  return { tapd, lnkit, post };
 });
 
 interface Held {
@@ -177,4 +178,36 @@ test('two tranches of a group go to an address of version 2 without an amount, a
   const last = await send(lnkit, theirs, '--amount', '140');
   await tapdReceived(tapd, theirs, last.txid);
   expect([(await tapdBalance(tapd, firstId)) + (await tapdBalance(tapd, secondId)), await sum()]).toEqual([140, 10]);
+});
+
+test("lnkit's own universe and mailbox carry both versions in both directions", async () => {
+  const { lnkit, tapd, post } = lab();
+  const port = await freePort();
+  const serving = await post.spawn(['universe', 'serve', '--listen', `127.0.0.1:${port}`], { timeoutMs: 600_000 });
+  const [courier, courier2] = [`universerpc://127.0.0.1:${port}`, `authmailbox+universerpc://127.0.0.1:${port}`];
+  try {
+    const { asset_id: coin } = await assetNamed(lnkit, 'coin');
+    const { group_key: group } = await assetNamed(lnkit, 'first');
+    const plain = ['--asset_id', coin, '--amt', '11', '--address_version', 'v1', '--proof_courier_addr', courier];
+    const theirs = await eventually('the courier to answer tapd', () => tapdAddress(tapd, ...plain));
+    const before = await tapdBalance(tapd, coin);
+    const one = await send(lnkit, theirs);
+    await tapdReceived(tapd, theirs, one.txid);
+    expect(await tapdBalance(tapd, coin)).toBe(before + 11);
+    const open = await tapdAddress(tapd, '--group_key', group as string, '--address_version', 'v2', '--proof_courier_addr', courier2);
+    const two = await send(lnkit, open, '--amount', '4');
+    await tapdReceived(tapd, open, two.txid);
+
+    const ours = await newAddress(lnkit, 'coin', '17', '--courier', courier);
+    await tapdSends(tapd, '--addr', ours);
+    await lnkitReceived(lnkit, ours);
+    const grouped = await newAddress(lnkit, group as string, '--courier', courier2);
+    await tapdSends(tapd, '--addr_with_amount', `${grouped}:9`);
+    await lnkitReceived(lnkit, grouped);
+    expect(await lnkit.ok('asset', 'verify')).toMatchObject({ valid: true });
+    expect(await amounts(lnkit, 'coin')).toEqual([17, 59]);
+  } finally {
+    await serving.kill();
+    await serving.result.catch(() => {});
+  }
 });
