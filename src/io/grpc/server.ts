@@ -1,11 +1,20 @@
+import { constants, type ServerHttp2Stream } from 'node:http2';
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Server, ServerDuplexStream, ServerUnaryCall, sendUnaryData, UntypedServiceImplementation } from '@grpc/grpc-js';
-import { fail, type Result } from '../../base/result.ts';
+import type {
+  Server,
+  ServerDuplexStream,
+  ServerInterceptor,
+  ServerUnaryCall,
+  sendUnaryData,
+  UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import type { Result } from '../../base/result.ts';
 import type { GrpcFailure } from './client.ts';
 import { STATUS } from './client.ts';
-import { PeerRates, peerOf } from './limits.ts';
-import { loadGrpc, loadService, type ServiceName } from './load.ts';
+import { BUG, BUSY, DEFAULT_LIMITS, Guard, type ServerLimits } from './guard.ts';
+import { peerOf } from './limits.ts';
+import { type Grpc, loadGrpc, loadService, SERVICES, type ServiceName } from './load.ts';
 
 /** One question, one answer. `peer`: the address, or the network, that asks. */
 export type Unary = (request: never, peer: string) => Promise<Result<object, GrpcFailure>>;
@@ -28,33 +37,12 @@ export interface Service {
   readonly name: ServiceName;
   readonly unary: { readonly [method: string]: Unary };
   readonly duplex?: { readonly [method: string]: Duplex };
+  /** What a call may bring in all, where that is more than a question: `SMALL_CALL`. */
+  readonly maxBytes?: { readonly [method: string]: number };
 }
 
-export interface ServerLimits {
-  /** One message may have so many bytes. */
-  readonly maxReceive: number;
-  /** At once on one connection, and of one peer on all its connections. */
-  readonly maxStreams: number;
-  readonly maxConnections: number;
-  readonly maxConnectionsPerPeer: number;
-  /** Calls of all peers that run at once. */
-  readonly maxRunning: number;
-  readonly perSecond: number;
-  readonly burst: number;
-}
+const SMALL_CALL = 64 * 1024;
 
-export const DEFAULT_LIMITS: ServerLimits = {
-  maxReceive: 32 * 1024 * 1024,
-  maxStreams: 100,
-  maxConnections: 500,
-  maxConnectionsPerPeer: 32,
-  maxRunning: 200,
-  perSecond: 400,
-  burst: 1_000,
-};
-
-/** A call waits so long for its turn before it is refused. */
-const PATIENCE_MS = 2_000;
 /** A peer that does not read what it asked for is let go when so many messages wait for it. */
 const MAX_UNREAD = 64;
 
@@ -79,6 +67,7 @@ export interface ServeOptions {
 export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
   const grpc = await loadGrpc();
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const guard = new Guard(limits);
   const server = new grpc.Server({
     'grpc.max_receive_message_length': limits.maxReceive,
     'grpc.max_concurrent_streams': limits.maxStreams,
@@ -87,8 +76,8 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
     'grpc.keepalive_timeout_ms': 20_000,
     'grpc.max_connection_idle_ms': 600_000,
     'grpc.enable_channelz': 0,
+    interceptors: [countBytes(grpc, guard, options.services)],
   });
-  const guard = new Guard(limits);
   for (const service of options.services) {
     const { definition } = await loadService(service.name);
     server.addService(definition, implementation(service, guard, options.onBug));
@@ -134,51 +123,27 @@ async function close(door: NetServer, server: Server, sockets: ReadonlySet<Socke
   await closed;
 }
 
-/** Counts who is here and what runs. */
-class Guard {
-  readonly #limits: ServerLimits;
-  readonly #rates: PeerRates;
-  readonly #connections = new Map<string, number>();
-  readonly #streams = new Map<string, number>();
-  #running = 0;
-
-  constructor(limits: ServerLimits) {
-    this.#limits = limits;
-    this.#rates = new PeerRates({ perSecond: limits.perSecond, burst: limits.burst, maxPeers: 10_000 });
-  }
-
-  enter = (peer: string): boolean => add(this.#connections, peer, this.#limits.maxConnectionsPerPeer);
-  leave = (peer: string): void => subtract(this.#connections, peer);
-  openStream = (peer: string): boolean => add(this.#streams, peer, this.#limits.maxStreams);
-  closeStream = (peer: string): void => subtract(this.#streams, peer);
-
-  /** Waits for the peer's turn and runs; what is too much is refused before it costs anything. */
-  async run(peer: string, work: () => Promise<Result<object, GrpcFailure>>): Promise<Result<object, GrpcFailure>> {
-    const wait = this.#rates.take(peer, { now: performance.now(), patience: PATIENCE_MS });
-    if (wait === null || this.#running >= this.#limits.maxRunning) return fail(BUSY);
-    this.#running += 1;
-    try {
-      if (wait > 0) await sleep(wait, undefined, { ref: false });
-      return await work();
-    } finally {
-      this.#running -= 1;
-    }
-  }
-}
-
-const BUSY: GrpcFailure = { status: STATUS.RESOURCE_EXHAUSTED, message: 'too many requests, try again later' };
-const BUG: GrpcFailure = { status: STATUS.INTERNAL, message: 'internal error' };
-
-function add(counts: Map<string, number>, peer: string, most: number): boolean {
-  const now = counts.get(peer) ?? 0;
-  if (now >= most) return false;
-  counts.set(peer, now + 1);
-  return true;
-}
-function subtract(counts: Map<string, number>, peer: string): void {
-  const now = counts.get(peer) ?? 0;
-  if (now > 1) counts.set(peer, now - 1);
-  else counts.delete(peer);
+/**
+ * A message is held until it is whole, and until its call is answered. What a call brings is counted as it comes, so that neither one call nor many
+ * of them fill the memory.
+ */
+function countBytes({ ServerInterceptingCall }: Grpc, guard: Guard, services: readonly Service[]): ServerInterceptor {
+  const limits = new Map<string, number>();
+  for (const { name, maxBytes = {} } of services)
+    for (const [method, bytes] of Object.entries(maxBytes)) limits.set(`/${SERVICES[name].name}/${method}`, bytes);
+  return ({ path }, call) => {
+    const peer = peerOfCall(call.getPeer());
+    // gRPC itself shows a call no less than a whole message.
+    const { stream } = call as unknown as { readonly stream: ServerHttp2Stream };
+    const most = limits.get(path) ?? SMALL_CALL;
+    let held = 0;
+    stream.on('data', ({ length }: Uint8Array) => {
+      held += length;
+      if (!guard.hold(peer, length) || held > most) stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    });
+    stream.once('close', () => guard.release(peer, held));
+    return new ServerInterceptingCall(call);
+  };
 }
 
 function implementation(service: Service, guard: Guard, onBug: ServeOptions['onBug']): UntypedServiceImplementation {

@@ -29,6 +29,10 @@ export interface MailboxServer {
   close(): void;
 }
 
+/** A payload, and the largest transaction that is relayed. */
+const MAX_SEND = 512 * 1024;
+/** Who receives says who it is, signs, and is silent. */
+const MAX_TALK = 1_024;
 const AUTH_TIMEOUT_MS = 10_000;
 const MAX_RECEIVERS = 2_000;
 /** gRPC clients take 4 MB at once. */
@@ -136,6 +140,7 @@ export function mailboxServer(options: MailboxServerOptions): MailboxServer {
   return {
     service: {
       name: 'mailbox',
+      maxBytes: { SendMessage: MAX_SEND, ReceiveMessages: MAX_TALK },
       unary: {
         SendMessage: send as Unary,
         RemoveMessage: remove as Unary,

@@ -11,6 +11,7 @@ import { equalOutPoint, formatOutPoint } from '../../bitcoin/tx.ts';
 import { type GrpcFailure, STATUS } from '../grpc/client.ts';
 import type { Service, Unary } from '../grpc/server.ts';
 import type { LeafKey, ProofType, Universe, UniverseFailure, UniverseId, UniverseProof, UniverseRoot } from './contract.ts';
+import { UNIVERSE_LIMITS } from './local.ts';
 import { treeOf } from './remote.ts';
 import type { ServedUniverse } from './served.ts';
 import {
@@ -31,6 +32,8 @@ type Answer = Promise<Result<object, GrpcFailure>>;
 /** A page of leaves ends when its proofs have so many bytes together. */
 const MAX_LEAVES_BYTES = 8 * 1024 * 1024;
 const MAX_IDS = 1_000;
+/** The largest leaf that our universe takes, and its key. */
+const MAX_INSERT = UNIVERSE_LIMITS.leafBytes + 64 * 1024;
 const TYPES: readonly ProofType[] = ['issuance', 'transfer'];
 
 const refuse = (status: number, message: string): { readonly ok: false; readonly failure: GrpcFailure } => fail({ status, message });
@@ -45,6 +48,7 @@ export function universeService(served: ServedUniverse): Service {
   const runtimeId = BigInt.asUintN(62, randomBytes(8).readBigUInt64BE()).toString();
   return {
     name: 'universe',
+    maxBytes: { InsertProof: MAX_INSERT },
     unary: {
       Info: async () => ok({ runtime_id: runtimeId }),
       UniverseStats: async () => {

@@ -257,6 +257,7 @@ test('who does not answer the challenge in time, or says something else, is let 
   expect(await talk(init, { auth_sig: { signature: new Uint8Array(64) } })).toMatchObject({ ok: false, failure: { status: 16 } });
   expect(await talk({ auth_sig: { signature: new Uint8Array(64) } })).toMatchObject({ ok: false, failure: { status: 3 } });
   expect(await talk({})).toMatchObject({ ok: false, failure: { status: 3 } });
+  expect(await talk({ init: { receiver_id: new Uint8Array(5_000) } })).toMatchObject({ ok: false, failure: { status: 8 } });
   expect(await talk({ init: { receiver_id: new Uint8Array(33) } })).toMatchObject({ ok: false, failure: { status: 3 } });
   expect(server.bugs).toEqual([]);
 });

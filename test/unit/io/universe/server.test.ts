@@ -8,7 +8,8 @@ import type { Bytes } from '../../../../src/base/bytes.ts';
 import { ok } from '../../../../src/base/result.ts';
 import { openCourier } from '../../../../src/io/courier/courier.ts';
 import { openChannel } from '../../../../src/io/grpc/client.ts';
-import type { ServerLimits, Service } from '../../../../src/io/grpc/server.ts';
+import type { ServerLimits } from '../../../../src/io/grpc/guard.ts';
+import type { Service } from '../../../../src/io/grpc/server.ts';
 import type { LocalUniverse } from '../../../../src/io/universe/local.ts';
 import { openRemoteUniverse, treeOf } from '../../../../src/io/universe/remote.ts';
 import { servedUniverse } from '../../../../src/io/universe/served.ts';
@@ -258,4 +259,24 @@ test('a throw in a handler is a bug that the peer hears nothing of', async () =>
   const answer = await raw(place).call('Info', {});
   expect(answer).toMatchObject({ ok: false, failure: { status: 13, message: 'internal error' } });
   expect(place.server.bugs).toHaveLength(1);
+});
+
+test('what a call brings is counted as it comes: no small question is made large, and one peer fills no memory', async () => {
+  const slow = (service: Service): Service => ({
+    ...service,
+    unary: { ...service.unary, InsertProof: () => new Promise((resolve) => setTimeout(() => resolve(ok({})), 300)) },
+  });
+  const place = await start({ maxHeldPerPeer: 3_000_000 }, slow);
+  const channel = raw(place);
+  const padded = { id: { asset_id_str: 'a'.repeat(100_000) } };
+  expect(await channel.call('QueryAssetRoots', padded)).toMatchObject({ ok: false, failure: { status: 8 } });
+  // Each is within its limit, and all of them are not.
+  const large = { asset_leaf: { proof: new Uint8Array(1_000_000) } };
+  const many = await Promise.all(Array.from({ length: 12 }, () => channel.call('InsertProof', large)));
+  const statuses = many.map((each) => (each.ok ? 0 : each.failure.status));
+  expect(statuses.filter((status) => status === 8).length).toBeGreaterThanOrEqual(9);
+  // What was answered is held no more.
+  expect(await channel.call('InsertProof', large)).toMatchObject({ ok: true });
+  expect(codeOf(await client(place).info())).toBe('ok');
+  expect(place.server.bugs).toEqual([]);
 });
