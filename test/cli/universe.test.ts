@@ -119,8 +119,16 @@ const children: ChildProcess[] = [];
 afterAll(() => children.forEach((child) => void child.kill('SIGKILL')));
 
 /** `universe serve` of a person, beside whatever else runs, until it is told to end. */
-async function serving(who: string): Promise<{ readonly listen: string; readonly pid: number; end(): Promise<number> }> {
-  const child = spawn(process.execPath, [join(ROOT, 'bin/lnkit.js'), 'universe', 'serve', '--listen', '127.0.0.1:0', '--json'], {
+const serving = (who: string): Promise<Running> => started(who, 'universe', 'serve', '--listen', '127.0.0.1:0');
+
+interface Running {
+  readonly listen: string;
+  readonly pid: number;
+  end(): Promise<number>;
+}
+
+async function started(who: string, ...words: readonly string[]): Promise<Running> {
+  const child = spawn(process.execPath, [join(ROOT, 'bin/lnkit.js'), ...words, '--json'], {
     env: { PATH: process.env['PATH'] ?? '', LNKIT_DATADIR: join(folder, who), LNKIT_NETWORK: 'regtest', LNKIT_CHAIN: server.bitcoindUrl },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -159,4 +167,29 @@ test('a universe that is served is synced from and pushed to, its certificate is
   const second = await serving('bob');
   expect(readFileSync(join(folder, 'bob/regtest/universe.pem'), 'utf8')).toBe(key);
   await second.end();
+});
+
+test('a tranche of a group that only the universe knows is verified, and the daemon pushes it to the federation', async () => {
+  const { groups } = await ok<{ groups: readonly { group_key: string }[] }>('alice', 'asset', 'groups');
+  await ok('alice', 'asset', 'mint', '--name', 'beans-two', '--supply', '10', '--group-key', groups[0]?.group_key ?? '');
+  await ok('alice', 'asset', 'mint', 'finalize');
+  chain.mine(1, new Uint8Array([0x51]));
+  await ok('alice', 'proof', 'export', 'beans-two', '--out', path('beans-two'));
+  expect(await ok('carol', 'proof', 'verify', path('beans-two'))).toMatchObject({ valid: true, amount: '10' });
+  await ok('frank', 'init');
+  expect(await refused('frank', 'proof', 'verify', path('beans-two'))).toEqual(['MALFORMED', 2]);
+  expect(await refused('frank', 'universe', 'insert', path('beans-two'))).toEqual(['NOT_FOUND', 3]);
+  const served = await serving('bob');
+  await ok('carol', 'universe', 'federation', 'add', served.listen);
+  await ok('carol', 'universe', 'insert', path('beans-two'));
+  expect(await ok('carol', 'universe', 'federation', 'list')).toMatchObject({ servers: [{ waiting: 1, synced_at: null }] });
+  const daemon = await started('carol', 'start', '--listen', '127.0.0.1:0');
+  for (let tries = 0; ; tries++) {
+    const { roots } = await ok<{ roots: readonly Root[] }>('bob', 'universe', 'roots', 'beans');
+    if (roots[0]?.root.sum === '1010') break;
+    if (tries > 200) throw new Error('the daemon pushed nothing');
+  }
+  await daemon.end();
+  await served.end();
+  expect(await ok('carol', 'universe', 'federation', 'list')).toMatchObject({ servers: [{ waiting: 0, failure: null }] });
 });

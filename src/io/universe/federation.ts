@@ -79,6 +79,11 @@ export async function visitServers(options: FederationOptions, when: 'due' | 'no
     if (!isDue && !hasDue(database, server.host, options.now())) continue;
     const visit = await visitOne(options, { host: server.host, syncs: isDue, signal });
     visits.push(visit);
+    if (signal.aborted) {
+      // It was us who ended it: the next run does it again.
+      database.run('UPDATE server SET synced_at = ? WHERE host = ?', server.syncedAt, server.host);
+      break;
+    }
     const failure = visit.failure ?? visit.sync?.failure ?? null;
     if (failure !== null) options.log('warn', `universe ${server.host}: ${failure.message}`);
     database.run('UPDATE server SET failure = ? WHERE host = ?', failure?.message ?? null, server.host);
