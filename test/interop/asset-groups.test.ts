@@ -264,6 +264,34 @@ test('lnkit verifies the supply that an issuer with tapd commits to: minted, bur
   expect((await lnkit.run('asset', 'supply', second)).exitCode).toBe(2);
 });
 
+test('who can spend an asset is shown to the other, for its challenge and no other', async () => {
+  const { lab: network, lnkit, tapd } = lab();
+  const challenge = toHex(sha256(utf8('show me')));
+  const mine = newFile(network, 'mine');
+  await lnkit.ok('proof', 'ownership', 'prove', 'scripted', '--challenge', challenge, '--out', mine);
+  const ask = (proof: string, asked: string) =>
+    tapd.rest.call<{ valid_proof: boolean }>('POST', '/v1/taproot-assets/wallet/ownership/verify', {
+      proof_with_witness: proof,
+      challenge: asked,
+    });
+  expect(await ask(readFileSync(mine, 'hex'), challenge)).toMatchObject({ valid_proof: true });
+  await expect(ask(readFileSync(mine, 'hex'), toHex(sha256(utf8('another'))))).rejects.toThrow('ownership/verify');
+
+  const { assets } = await tapd.cli<{ assets: readonly TapdAsset[] }>('assets', 'list');
+  const theirs = assets.find(({ asset_genesis: { name } }) => name === 'tap scripted') as TapdAsset;
+  const part = { asset_id: theirs.asset_genesis.asset_id, script_key: theirs.script_key, challenge };
+  interface Proved {
+    readonly proof_with_witness: string;
+  }
+  const proved = await tapd.rest.call<Proved>('POST', '/v1/taproot-assets/wallet/ownership/prove', part);
+  const file = newFile(network, 'theirs');
+  writeFileSync(file, Buffer.from(proved.proof_with_witness, /^[0-9a-f]+$/.test(proved.proof_with_witness) ? 'hex' : 'base64'));
+  const owned = await lnkit.ok('proof', 'ownership', 'verify', file, '--challenge', challenge);
+  expect(owned).toMatchObject({ valid: true, unspent: true, known: true, asset_id: part.asset_id });
+  expect((await lnkit.run('proof', 'ownership', 'verify', file)).exitCode).toBe(2);
+  expect((await lnkit.run('proof', 'verify', file)).exitCode).toBe(2);
+});
+
 test('what tapd burns lnkit sees burnt', async () => {
   const { lab: network, lnkit, tapd } = lab();
   await tapd.cli(

@@ -72,6 +72,8 @@ const OPERATIONS = {
   'asset.swap.list': () => import('./asset-swap-list.ts').then((file) => file.assetSwapList),
   'asset.transfers': () => import('./asset-transfers.ts').then((file) => file.assetTransfers),
   'asset.verify': () => import('./asset-verify.ts').then((file) => file.assetVerify),
+  'proof.ownership.prove': () => import('./proof-ownership-prove.ts').then((file) => file.proofOwnershipProve),
+  'proof.ownership.verify': () => import('./proof-ownership-verify.ts').then((file) => file.proofOwnershipVerify),
   'proof.export': () => import('./proof-export.ts').then((file) => file.proofExport),
   'proof.import': () => import('./proof-import.ts').then((file) => file.proofImport),
   'proof.verify': () => import('./proof-verify.ts').then((file) => file.proofVerify),

@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
-import { toHex } from '../../base/bytes.ts';
+import { toHex, tryHex } from '../../base/bytes.ts';
 import { usage } from '../define.ts';
 
 const MAX_BYTES = 1 << 20;
@@ -29,4 +29,19 @@ export function readText(path: string): string {
     throw usage(`${path} cannot be read: ${(error as Error).message}`);
   }
   throw usage(`${path} has more than the ${MAX_TEXT} bytes that are read`);
+}
+
+/** A proof takes less. */
+const MAX_PROOF = 16 << 20;
+
+/** A file as hexadecimal; it may hold hexadecimal text itself. Throws USAGE. */
+export function readBytes(path: string): string {
+  try {
+    if (statSync(path).size > MAX_PROOF) throw new Error(`it has more than ${MAX_PROOF} bytes`);
+    const bytes = new Uint8Array(readFileSync(path));
+    const text = bytes.length > 0 && bytes.every((byte) => byte < 0x80) ? tryHex(new TextDecoder().decode(bytes).trim()) : null;
+    return toHex(text ?? bytes);
+  } catch (error) {
+    throw usage(`${path} cannot be read: ${(error as Error).message}`);
+  }
 }

@@ -25,7 +25,7 @@ export const provedSchema = object({
 
 export type ProvedJson = TypeOf<typeof provedSchema>;
 
-export function provedJson({ snapshot, transitions }: CheckedFile): ProvedJson {
+export function provedJson({ snapshot, transitions }: Pick<CheckedFile, 'snapshot' | 'transitions'>): ProvedJson {
   const { asset, outPoint, blockHeight, blockHash } = snapshot;
   return {
     asset_id: toHex(assetId(asset.genesis)),

@@ -78,3 +78,19 @@ export function supplyView(result: ResultOf<'asset.supply'>, style: Style): stri
   const list = ignored.map(({ outpoint, amount }) => `  ${amount} units at ${outpoint}`).join('\n');
   return `${head}\n${shown}\n${style.warn('ignored by the issuer:')}\n${list}`;
 }
+
+export const ownershipView = ({ proof }: ResultOf<'proof.ownership.prove'>): string => proof;
+
+export function ownedView(result: ResultOf<'proof.ownership.verify'>, style: Style): string {
+  const known = result.known ? 'its minting was verified here' : style.warn('its minting is not known here: ask for its proof file');
+  return facts(
+    [
+      ['ownership', result.unspent ? style.good('shown') : style.bad('shown, but the output is spent')],
+      ['asset', `${result.name ?? ''} ${result.asset_id}`],
+      ['amount', `${result.amount} units`],
+      ['output', result.outpoint],
+      ['origin', known],
+    ],
+    style,
+  );
+}

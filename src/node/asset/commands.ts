@@ -6,6 +6,7 @@ import { type CustodyAction, custodyCommand } from './custody.ts';
 import type { FileParts } from './history.ts';
 import { withoutExpired } from './lease.ts';
 import { type MintAction, type MintReply, mintCommand } from './mint-commands.ts';
+import { type OwnershipAction, type OwnershipReply, proveOwnership } from './ownership.ts';
 import { type RebaseAction, rebase } from './rebase.ts';
 import { type AddressRequest, importFile, newAddress } from './receive.ts';
 import { type RestoreAction, restore } from './restore.ts';
@@ -30,6 +31,7 @@ export type AssetAction =
       readonly feerate: FeeratePerKw | null;
       readonly dryRun: boolean;
     }
+  | OwnershipAction
   | RestoreAction
   | RebaseAction
   | CustodyAction
@@ -46,6 +48,7 @@ export type AssetReply =
     }
   | { readonly kind: 'asset_address'; readonly address: AssetAddress }
   | { readonly kind: 'asset_import'; readonly holding: Holding | null; readonly ours: boolean }
+  | OwnershipReply
   | TransferReply;
 
 export function assetCommand(draft: Draft, id: CommandId, action: AssetAction): void {
@@ -66,6 +69,9 @@ export function assetCommand(draft: Draft, id: CommandId, action: AssetAction): 
       takeIn(draft, id, buildTransfer(draft.state.assets, draft.state.wallet, draft.env, request), action.dryRun);
       return;
     }
+    case 'prove_ownership':
+      proveOwnership(draft, id, action);
+      return;
     case 'new_address': {
       const made = newAddress(draft.state.assets, draft.env, action.request);
       if (!made.ok) {
