@@ -1,13 +1,9 @@
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { claim, type Told } from './teller.ts';
 import type { DemoNode, World } from './world.ts';
 
 const SUPPLY = '1000000';
 const SENT = '250000';
 const KEPT = '750000';
-/** Addresses name where proofs are left; here they go from hand to hand, as files. */
-const COURIER = 'universerpc://127.0.0.1:10029';
 
 interface Pair {
   readonly alice: DemoNode;
@@ -30,27 +26,29 @@ export async function mintAsset(world: World, { alice }: Pair): Promise<Told> {
   };
 }
 
-/** alice sends some of it to an address of bob, who verifies its history from the minting on before he counts it as his. */
+/**
+ * alice serves her universe, from which bob learns what beans are. She sends some to his address; the proof goes to her universe by itself, and bob
+ * finds it there, and verifies all of it before he counts it as his.
+ */
 export async function sendAsset(world: World, { alice, bob }: Pair): Promise<Told> {
-  // What the asset is, bob learns from the proof of its minting.
-  const known = await handOver(world, { from: alice, to: bob, what: 'beans' });
-  claim(!known.owned, 'the minting is not his', known);
-  const { address } = await bob.call('asset.address', { asset: 'beans', amount: SENT, courier: COURIER });
+  const universe = await world.serveUniverse(alice);
+  const synced = await bob.eventually('universe.sync', { universe }, (report) => (report.universes.length > 0 ? report : null));
+  claim(synced.universes.length === 1, 'bob has heard of one asset', synced);
+  const { address } = await bob.call('asset.address', { asset: 'beans', amount: SENT, courier: `universerpc://${universe}` });
   const sent = await alice.call('asset.send', { addresses: [address], dry_run: false });
   await confirm(world, sent.txid);
-  const seen = await bob.eventually(
-    'asset.transfers',
-    {},
-    ({ arrivals }) => arrivals.find(({ assets }) => assets[0]?.amount === SENT) ?? null,
+  const [seen] = await bob.eventually('asset.receives', { address }, ({ receives }) =>
+    receives[0]?.status === 'completed' ? receives : null,
   );
-  claim(!seen.proved && seen.outpoint.startsWith(sent.txid), 'bob sees the output, and waits for its proof', seen);
-  const received = await handOver(world, { from: alice, to: bob, what: address });
-  claim(received.owned && received.amount === SENT && received.transitions === 2, 'bob has verified both transitions', received);
+  claim(seen?.outpoint.startsWith(sent.txid) === true, 'it is what alice sent', seen);
+  const { transfers } = await alice.call('asset.transfers', {});
+  const delivery = transfers.find(({ txid }) => txid === sent.txid)?.deliveries[0];
+  claim(delivery?.state === 'delivered', 'alice knows that the proof has arrived', delivery);
   const [left, got] = await Promise.all([balanceOf(alice), balanceOf(bob)]);
   claim(left === KEPT && got === SENT, 'nothing was lost and nothing was made', { left, got });
   return {
-    text: `bob has ${SENT} beans, proved from the minting on; alice has ${KEPT} left`,
-    facts: { txid: sent.txid, address, outpoint: seen.outpoint, transitions: received.transitions },
+    text: `bob has ${SENT} beans, fetched from alice's universe and proved from the minting on; alice has ${KEPT} left`,
+    facts: { txid: sent.txid, address, outpoint: seen?.outpoint ?? '', courier: delivery?.courier ?? '' },
   };
 }
 
@@ -62,18 +60,6 @@ export async function verifyAssets({ alice, bob }: Pair): Promise<Told> {
     text: 'every transition and signature, and every block that holds one, verified by both',
     facts: { alice: hers.assets.length, bob: his.assets.length },
   };
-}
-
-/** A proof goes from one to the other as a file. */
-async function handOver(world: World, part: { readonly from: DemoNode; readonly to: DemoNode; readonly what: string }) {
-  const path = join(world.directory, `${part.from.name}.proof`);
-  const exported = await part.from.cli('proof', 'export', part.what, '--out', path);
-  claim(exported.exitCode === 0, 'the proof is exported', exported.json);
-  const imported = await part.to.cli('proof', 'import', path);
-  claim(imported.exitCode === 0, 'the proof is taken in', imported.json);
-  rmSync(path);
-  const { owned, amount, transitions } = imported.json;
-  return { owned: owned === true, amount: `${amount}`, transitions: Number(transitions) };
 }
 
 async function confirm(world: World, txid: string): Promise<void> {

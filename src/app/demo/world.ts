@@ -35,6 +35,7 @@ export class World {
   readonly #options: WorldOptions;
   readonly #taken = new Set<number>();
   readonly #nodes: DemoNode[] = [];
+  readonly #servers: Child[] = [];
   #chain: { readonly child: Child; readonly rpc: RpcClient; readonly url: string } | null = null;
 
   constructor(options: WorldOptions) {
@@ -59,7 +60,7 @@ export class World {
 
   /** The process ids of everything that runs. */
   get pids(): readonly number[] {
-    return [this.#chain?.child, ...this.#nodes.map((node) => node.child)].flatMap((child) =>
+    return [this.#chain?.child, ...this.#nodes.map((node) => node.child), ...this.#servers].flatMap((child) =>
       child === undefined || child === null || child.endReason() !== null ? [] : [child.pid],
     );
   }
@@ -84,6 +85,16 @@ export class World {
     await node.create();
     await node.start();
     return node;
+  }
+
+  /** `lnkit universe serve` beside a node's daemon: resolves with HOST:PORT when it listens. */
+  async serveUniverse(node: DemoNode): Promise<string> {
+    const place = `127.0.0.1:${await freePort(this.#taken)}`;
+    const child = this.start(`${node.name}'s universe`, ['universe', 'serve', '--listen', place], node.datadir);
+    this.#servers.push(child);
+    const port = Number(place.split(':')[1]);
+    await this.until('the universe is served', child, () => answers({ host: '127.0.0.1', port }));
+    return place;
   }
 
   /** Calls a method of the chain. Throws where it refuses. */
@@ -160,7 +171,7 @@ export class World {
 
   /** Ends every process by its own id, the nodes before the chain. */
   async end(): Promise<void> {
-    await Promise.all(this.#nodes.map((node) => node.end()));
+    await Promise.all([...this.#servers, ...this.#nodes].map((each) => each.end()));
     this.#chain?.rpc.close();
     await this.#chain?.child.end();
   }
@@ -219,7 +230,7 @@ export class DemoNode {
     const child = this.#world.start(this.name, ['start'], this.datadir);
     this.#child = child;
     const path = join(this.datadir, 'regtest', 'rpc.sock');
-    await this.#world.until(`${this.name} answers`, child, async () => existsSync(path) && (await answers(path)));
+    await this.#world.until(`${this.name} answers`, child, async () => existsSync(path) && (await answers({ path })));
     this.#daemon = await findDaemon(path);
     if (this.#daemon === null) throw new Error(`${this.name} closed its socket at once: ${child.lastWords()}`);
   }
@@ -264,9 +275,9 @@ function environment(datadir: string): NodeJS.ProcessEnv {
 }
 
 /** Whether somebody listens. Not `findDaemon`, which would remove a socket that its owner is about to listen on. */
-function answers(path: string): Promise<boolean> {
+function answers(place: { readonly path: string } | { readonly host: string; readonly port: number }): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(path);
+    const socket = connect(place);
     socket.once('error', () => resolve(false));
     socket.once('connect', () => {
       socket.destroy();
