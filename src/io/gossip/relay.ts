@@ -25,7 +25,9 @@ export class Relay {
     const own = from === null;
     switch (message.kind) {
       case 'channel_announcement':
-        if (this.#unsent.size < MOST) this.#unsent.set(message.scid, { bytes: message.bytes, from, own });
+        // Some never get an update: they make room for the newest.
+        if (this.#unsent.size >= MOST) this.#unsent.delete(this.#unsent.keys().next().value as bigint);
+        this.#unsent.set(message.scid, { bytes: message.bytes, from, own });
         return;
       case 'channel_update': {
         if (message.dontForward) return;

@@ -118,7 +118,7 @@ const MAX_UNASKED = 100_000;
 /** In ten minutes. A peer that learns a network of ten times today's from us asks 100. */
 const MAX_QUESTIONS = 1_000;
 /** With more messages waiting no new query is sent: the largest answer is 25,000 more, and more than 50,000 are not kept. */
-const HOLD_ABOVE = 16_384;
+const HOLD_ABOVE = 8_192;
 /** A peer that tells all it knows at once, unasked, is slowed down here before anything of it is lost. */
 const READ_BELOW = 40_000;
 const PRUNE_SECONDS = 3600;

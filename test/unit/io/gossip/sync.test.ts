@@ -7,9 +7,22 @@ import { STALL_SECONDS } from '../../../../src/bolt/gossip/sync.ts';
 import type { Message } from '../../../../src/bolt/wire/message.ts';
 import { encodeMessage } from '../../../../src/bolt/wire/message.ts';
 import { GossipPeer } from '../../../../src/io/gossip/peer.ts';
+import { Relay } from '../../../../src/io/gossip/relay.ts';
 import { SyncKeeper } from '../../../../src/io/gossip/sync-keeper.ts';
 import { inlineVerifier, pooledVerifier } from '../../../../src/io/gossip/verifier.ts';
-import { announcement, channel, connect, GOSSIP_FEATURES, type Harness, NOW, nodeAnnouncement, open, type Party, party } from './world.ts';
+import {
+  announcement,
+  channel,
+  connect,
+  GOSSIP_FEATURES,
+  type Harness,
+  NOW,
+  nodeAnnouncement,
+  open,
+  type Party,
+  party,
+  update,
+} from './world.ts';
 
 const [self, a, b, c] = [party(1), party(2), party(3), party(4)];
 const { chainHash } = NETWORK_PARAMS.regtest;
@@ -179,5 +192,27 @@ describe('the pool of verifiers', () => {
     expect(batches).toEqual(Array.from({ length: 6 }, () => jobs.map(() => true)));
     await pool.close();
     expect(await inlineVerifier().verify(jobs.slice(0, 2))).toEqual([true, true]);
+  });
+});
+
+describe('the relay', () => {
+  it('tells of a new channel with its first update, however many without one came before it', () => {
+    const sent: Message[] = [];
+    const peer = new GossipPeer({
+      ...{ link: 1, peer: a.id, features: GOSSIP_FEATURES, chainHash, readyAt: 0, choose: () => 0 },
+      send: (message) => void sent.push(message),
+      backlog: () => 0,
+    });
+    peer.filter = { first: 0, range: 0xffffffff };
+    const relay = new Relay();
+    const bare = encodeMessage(announcement(a, b, scidAt(1)));
+    for (let i = 1; i <= 6_000; i++) {
+      const bytes = bare.slice();
+      new DataView(bytes.buffer).setBigUint64(258 + 2 + 32, scidAt(i));
+      relay.add(readGossip(bytes) as never, 2);
+    }
+    for (const n of [6_000, 1]) relay.add(readGossip(encodeMessage(update(a, b, scidAt(n)))) as never, 2);
+    relay.flush([peer]);
+    expect(sent.map(({ name }) => name)).toEqual(['channel_announcement', 'channel_update', 'channel_update']);
   });
 });
