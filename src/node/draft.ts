@@ -8,6 +8,9 @@ import { view } from '../bolt/channel/view.ts';
 import type { Message } from '../bolt/wire/message.ts';
 import type { NodeEffect, NodeEnv, NodeFailure, NodeReply, NodeState, Peer } from './types.ts';
 
+/** For inputs to channels that answer no command. */
+export const INSIDE = -1 as CommandId;
+
 /**
  * A step in the making. The handlers of one input replace parts of `state` and append effects; from outside the step stays a function,
  * because a draft never outlives it.

@@ -1,12 +1,12 @@
 import { type Bytes, EMPTY, equal } from '../base/bytes.ts';
-import type { CommandId, Preimage, ShortChannelId } from '../base/ids.ts';
+import type { Preimage, ShortChannelId } from '../base/ids.ts';
 import type { Height, Msat } from '../base/units.ts';
 import type { ChannelEvent, ChannelView, HtlcFailure } from '../bolt/channel/types.ts';
 import { view } from '../bolt/channel/view.ts';
 import { buildFailure, wrapFailure } from '../bolt/onion/failure.ts';
 import { encodeFailure, failureName, type OnionFailure } from '../bolt/wire/failure.ts';
 import { feed } from './channels.ts';
-import { channelByScid, type Draft, emit, forwardKey, update } from './draft.ts';
+import { channelByScid, type Draft, emit, forwardKey, INSIDE, update } from './draft.ts';
 import { failHtlc, type Incoming } from './incoming.ts';
 import { ownUpdate, policyOf } from './own-gossip.ts';
 import type { Forward } from './types.ts';
@@ -16,7 +16,6 @@ const MIN_BLOCKS_LEFT = 18;
 /** BOLT 2, "Bounding exposure to timeout": two weeks, the usual max_htlc_cltv. */
 const MAX_CLTV_EXPIRY_BLOCKS = 2016;
 /** Answers to commands inside of a step are returned at once; the id only has to be there. */
-const INSIDE = -1 as CommandId;
 
 interface Next {
   readonly shortChannelId: ShortChannelId;

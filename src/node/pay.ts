@@ -1,14 +1,13 @@
 import { Bug, must } from '../base/assert.ts';
-import { type Bytes, equal, toHex } from '../base/bytes.ts';
+import { equal, toHex } from '../base/bytes.ts';
 import type { CommandId, PaymentHash, Preimage } from '../base/ids.ts';
 import { height, type Msat, msat, unixTime } from '../base/units.ts';
 import type { HtlcFailure, HtlcOrigin } from '../bolt/channel/types.ts';
 import { view } from '../bolt/channel/view.ts';
-import { buildOnion } from '../bolt/onion/packet.ts';
-import { feed } from './channels.ts';
 import { type Draft, emit, log, refuse, reply, update } from './draft.ts';
 import { learn, taughtBy } from './lessons.ts';
-import { finalBytes, onionHops } from './payloads.ts';
+import { offerPart, partOnion } from './part.ts';
+import { finalBytes } from './payloads.ts';
 import type { EdgeLesson, FirstHop, NodeFailure, PartFailure, PayCommand, Payment, PaymentPart, Route, RouteQuery } from './types.ts';
 
 /** Blocks that may be found while the HTLC is on its way, so that it still has the delta that its payee asks for. */
@@ -23,7 +22,6 @@ export const ALL_MONEY: Msat = msat(2_100_000_000_000_000_000n);
 const MAX_HINTS = 64;
 const MAX_HINT_HOPS = 20;
 const MAX_LISTED = 255;
-export const INSIDE = -1 as CommandId;
 
 export function payCommand(draft: Draft, id: CommandId, command: PayCommand): void {
   const wanted = command.payment;
@@ -208,46 +206,23 @@ function send(draft: Draft, hash: PaymentHash, route: Route, totalMsat: Msat): v
   const id = payment.parts.length;
   const last = must(route.hops.at(-1), 'a route has a hop');
   const first = route.hops[0];
-  const built = buildOnion({
-    sessionKey: sessionKey(draft),
-    hops: onionHops(route, { ...payment, totalMsat }),
-    associatedData: hash,
-  });
+  const onion = partOnion(draft, route, { ...payment, totalMsat }, hash);
   const base = {
     id,
     amountMsat: last.amountMsat,
     feeMsat: (first.amountMsat - last.amountMsat) as Msat,
     route,
-    sharedSecrets: built.ok ? built.value.sharedSecrets : [],
+    sharedSecrets: onion.ok ? onion.value.sharedSecrets : [],
     sentAt: draft.env.now,
   };
-  const refused = (reason: string): void => {
-    const failure: PartFailure = { hop: -1, reason, code: null, final: false };
-    const lesson: EdgeLesson = { scid: first.scid, to: first.nodeId, failsFromMsat: first.amountMsat, policy: null };
-    const part: PaymentPart = { ...base, status: 'failed', resolvedAt: draft.env.now, failure };
-    set(draft, { ...payment, parts: [...payment.parts, part], lessons: [...payment.lessons, lesson] });
-  };
-  if (!built.ok) {
-    refused(built.failure.kind);
-    return;
-  }
-  // The part is there before the channel is asked: what the channel raises must find it.
-  set(draft, { ...payment, parts: [...payment.parts, { ...base, status: 'in_flight', resolvedAt: null, failure: null }] });
-  const answer = feed(draft, route.channelId, {
-    kind: 'add_htlc',
-    id: INSIDE,
-    amountMsat: first.amountMsat,
-    paymentHash: hash,
-    cltvExpiry: first.cltvExpiry,
-    onion: built.value.packet,
-    pathKey: null,
-    origin: { kind: 'payment', paymentHash: hash, part: id },
-  });
-  if (answer?.ok !== true) refused(answer === null ? 'channel_gone' : answer.failure.rule);
+  if (onion.ok) set(draft, { ...payment, parts: [...payment.parts, { ...base, status: 'in_flight', resolvedAt: null, failure: null }] });
+  const reason = offerPart(draft, onion, { route, paymentHash: hash, part: id });
+  if (reason === null) return;
+  const failure: PartFailure = { hop: -1, reason, code: null, final: false };
+  const lesson: EdgeLesson = { scid: first.scid, to: first.nodeId, failsFromMsat: first.amountMsat, policy: null };
+  const part: PaymentPart = { ...base, status: 'failed', resolvedAt: draft.env.now, failure };
+  set(draft, { ...payment, parts: [...payment.parts, part], lessons: [...payment.lessons, lesson] });
 }
-
-/** A fresh private key: 32 random bytes are one but for a chance of 2^-128, and the onion's builder checks. */
-const sessionKey = (draft: Draft): Bytes => draft.env.random(32);
 
 type PaymentOrigin = Extract<HtlcOrigin, { kind: 'payment' }>;
 

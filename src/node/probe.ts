@@ -5,12 +5,11 @@ import { type Bytes, equal } from '../base/bytes.ts';
 import type { CommandId, PaymentHash } from '../base/ids.ts';
 import { height, type Msat, msat, unixTime } from '../base/units.ts';
 import type { HtlcFailure, HtlcOrigin } from '../bolt/channel/types.ts';
-import { buildOnion } from '../bolt/onion/packet.ts';
-import { feed } from './channels.ts';
 import { type Draft, emit, log, refuse, reply, update } from './draft.ts';
 import { learn, taughtBy } from './lessons.ts';
-import { ALL_MONEY, CLTV_PADDING, firstHops, INSIDE, MAX_CLTV_BLOCKS } from './pay.ts';
-import { type FinalContent, finalBytes, onionHops } from './payloads.ts';
+import { offerPart, partOnion } from './part.ts';
+import { ALL_MONEY, CLTV_PADDING, firstHops, MAX_CLTV_BLOCKS } from './pay.ts';
+import { type FinalContent, finalBytes } from './payloads.ts';
 import type { FeeLimit, Probe, ProbeCommand, ProbePart, ProbeTrial, Route, RouteQuery } from './types.ts';
 
 /** Plans for one amount, and HTLCs in all: a probe costs others work and us nothing. */
@@ -189,30 +188,13 @@ function send(draft: Draft, hash: PaymentHash, { route, trial, totalMsat }: Send
   const id = probe.parts.length;
   const first = route.hops[0];
   const paymentSecret = draft.env.random(32);
-  const built = buildOnion({
-    sessionKey: draft.env.random(32),
-    hops: onionHops(route, contentOf(paymentSecret, totalMsat)),
-    associatedData: hash,
-  });
-  const sharedSecrets = built.ok ? built.value.sharedSecrets : [];
+  const onion = partOnion(draft, route, contentOf(paymentSecret, totalMsat), hash);
+  const sharedSecrets = onion.ok ? onion.value.sharedSecrets : [];
   const part: ProbePart = { id, trial, status: 'in_flight', route, sharedSecrets, failure: null };
   set(draft, { ...probe, parts: [...probe.parts, part] });
-  const answer = built.ok
-    ? feed(draft, route.channelId, {
-        kind: 'add_htlc',
-        id: INSIDE,
-        amountMsat: first.amountMsat,
-        paymentHash: hash,
-        cltvExpiry: first.cltvExpiry,
-        onion: built.value.packet,
-        pathKey: null,
-        // A restart forgets the probe: then its parts come back to a payment that nobody knows, and that is all.
-        origin: { kind: 'payment', paymentHash: hash, part: id },
-      })
-    : null;
-  if (answer?.ok === true) return id;
+  const reason = offerPart(draft, onion, { route, paymentHash: hash, part: id });
+  if (reason === null) return id;
   const now = current(draft, hash);
-  const reason = built.ok ? (answer === null ? 'channel_gone' : answer.failure.rule) : built.failure.kind;
   const failed: ProbePart = { ...part, status: 'failed', failure: { hop: -1, reason, code: null, final: false } };
   const lesson = { scid: first.scid, to: first.nodeId, failsFromMsat: first.amountMsat, policy: null };
   set(draft, { ...now, parts: now.parts.with(id, failed), lessons: trial === null ? now.lessons : [...now.lessons, lesson] });

@@ -9,8 +9,7 @@ import { jsonInteger } from '../json.ts';
 import type { JsonObject } from '../operation.ts';
 import type { NodeRuntime } from '../runtime.ts';
 import { amount, choice, count, errorSchema, flag, hex, list, nullable, object, scid, type TypeOf, text, time } from '../schema.ts';
-
-const hopSchema = object({ node_id: hex(33), short_channel_id: scid(), amount_msat: amount(), fee_msat: amount(), cltv_expiry: count() });
+import { hopFields, hopsJson } from './route-hops.ts';
 
 const partSchema = object({
   id: count(),
@@ -19,7 +18,7 @@ const partSchema = object({
   fee_msat: amount(),
   sent_at: nullable(time()),
   resolved_at: nullable(time()),
-  hops: list(hopSchema),
+  hops: list(object(hopFields)),
 });
 
 const failureSchema = object({
@@ -75,7 +74,6 @@ export function paymentJson(payment: Payment): PaymentJson {
 }
 
 function partJson(part: PaymentPart): PaymentJson['parts'][number] {
-  const { hops } = part.route;
   return {
     id: part.id,
     status: part.status,
@@ -83,14 +81,7 @@ function partJson(part: PaymentPart): PaymentJson['parts'][number] {
     fee_msat: jsonInteger(part.feeMsat),
     sent_at: part.sentAt,
     resolved_at: part.resolvedAt,
-    hops: hops.map((hop, i) => ({
-      node_id: toHex(hop.nodeId),
-      short_channel_id: formatScid(hop.scid),
-      amount_msat: jsonInteger(hop.amountMsat),
-      // What the node that this hop leads to keeps for going on.
-      fee_msat: jsonInteger(hop.amountMsat - (hops[i + 1]?.amountMsat ?? hop.amountMsat)),
-      cltv_expiry: hop.cltvExpiry,
-    })),
+    hops: hopsJson(part.route),
   };
 }
 

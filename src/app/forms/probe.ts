@@ -8,14 +8,11 @@ import { type ErrorInfo, errorJson } from '../error.ts';
 import { jsonInteger } from '../json.ts';
 import type { Schema } from '../operation.ts';
 import { amount, choice, count, decimal, errorSchema, flag, hex, list, nullable, object, scid, type TypeOf, text } from '../schema.ts';
+import { hopFields, hopsJson } from './route-hops.ts';
 import { furthest, type ProbeRun, reasonOf } from './run-probe.ts';
 
 const hopSchema = object({
-  node_id: hex(33),
-  short_channel_id: scid(),
-  amount_msat: amount(),
-  fee_msat: amount(),
-  cltv_expiry: count(),
+  ...hopFields,
   latency_ms: nullable(decimal({ description: 'there and back, as far as this node' })),
 });
 
@@ -167,12 +164,8 @@ function routeJson(part: ProbePart, { probe, latencies }: ProbeRun): ProbeJson['
     fee_msat: jsonInteger(feeOf(part)),
     cltv_delta: hops[0].cltvExpiry - lastOf(part).cltvExpiry,
     latency_ms: ms(latencies.get(part.id)),
-    hops: hops.map((hop, i) => ({
-      node_id: toHex(hop.nodeId),
-      short_channel_id: formatScid(hop.scid),
-      amount_msat: jsonInteger(hop.amountMsat),
-      fee_msat: jsonInteger(hop.amountMsat - (hops[i + 1]?.amountMsat ?? hop.amountMsat)),
-      cltv_expiry: hop.cltvExpiry,
+    hops: hopsJson(part.route).map((hop, i) => ({
+      ...hop,
       latency_ms: i === hops.length - 1 ? ms(latencies.get(part.id)) : ms(measured(probe, latencies, part, i)),
     })),
   };

@@ -1,5 +1,4 @@
 import { equal, toHex } from '../../base/bytes.ts';
-import { formatScid } from '../../base/ids.ts';
 import { PRIORS, surprise } from '../../bolt/route/cost.ts';
 import { FlowSearcher } from '../../bolt/route/flow.ts';
 import { explainRoutes, planRoutes } from '../../bolt/route/plan.ts';
@@ -8,23 +7,9 @@ import type { Recorded } from '../../bolt/route/replay.ts';
 import { Searcher } from '../../bolt/route/search.ts';
 import { AppError, errorJson } from '../error.ts';
 import { blindedPathSchema } from '../forms/blinded-path.ts';
+import { hopFields, hopsJson } from '../forms/route-hops.ts';
 import { jsonInteger } from '../json.ts';
-import {
-  amount,
-  choice,
-  count,
-  decimal,
-  errorSchema,
-  flag,
-  hex,
-  list,
-  nullable,
-  object,
-  record,
-  scid,
-  type TypeOf,
-  text,
-} from '../schema.ts';
+import { amount, choice, count, decimal, errorSchema, flag, hex, list, nullable, object, record, type TypeOf, text } from '../schema.ts';
 
 export const routeParams = object(
   { destination: text(), explain: flag() },
@@ -41,16 +26,9 @@ export const routeParams = object(
 );
 export type RouteParams = TypeOf<typeof routeParams>;
 
-const hopJson = object(
-  {
-    node_id: hex(33),
-    short_channel_id: scid(),
-    amount_msat: amount(),
-    fee_msat: amount(),
-    cltv_expiry: count(),
-  },
-  { blinded_path: count({ description: 'this hop stands for all of the blinded path with this number, counted from 0' }) },
-);
+const hopJson = object(hopFields, {
+  blinded_path: count({ description: 'this hop stands for all of the blinded path with this number, counted from 0' }),
+});
 
 const relaxationSchema = object(
   { kind: choice(['max_fee', 'max_cltv', 'onion', 'max_parts', 'exclusions', 'amount']) },
@@ -121,14 +99,10 @@ function routeJson({ hops }: Route, recorded: Recorded): RouteJson['routes'][num
     fee_msat: jsonInteger(hops[0].amountMsat - last.amountMsat),
     cltv_delta: hops[0].cltvExpiry - last.cltvExpiry,
     probability: rounded(Math.exp(-nats)),
-    hops: hops.map((hop, i) => ({
-      node_id: toHex(hop.nodeId),
-      short_channel_id: formatScid(hop.scid),
-      amount_msat: jsonInteger(hop.amountMsat),
-      fee_msat: jsonInteger(hop.amountMsat - (hops[i + 1]?.amountMsat ?? hop.amountMsat)),
-      cltv_expiry: hop.cltvExpiry,
-      ...(tailIndex(hop.scid) === null ? {} : { blinded_path: tailIndex(hop.scid) as number }),
-    })),
+    hops: hopsJson({ hops }).map((hop, i) => {
+      const blinded_path = tailIndex((hops[i] as Route['hops'][number]).scid);
+      return blinded_path === null ? hop : { ...hop, blinded_path };
+    }),
   };
 }
 
