@@ -1,5 +1,13 @@
 import { isIP } from 'node:net';
-import type { Client, ClientDuplexStream, ClientReadableStream, ClientWritableStream, MethodDefinition, ServiceError } from '@grpc/grpc-js';
+import type {
+  Client,
+  ClientDuplexStream,
+  ClientReadableStream,
+  ClientWritableStream,
+  MethodDefinition,
+  ServiceDefinition,
+  ServiceError,
+} from '@grpc/grpc-js';
 import { fail, ok, type Result } from '../../base/result.ts';
 import { loadService, type ServiceName } from './load.ts';
 
@@ -41,9 +49,6 @@ export const STATUS = {
   UNAUTHENTICATED: 16,
 } as const;
 
-/** A stream that is read until it ends; aborting the signal ends it too. */
-export type Answers<T> = AsyncIterable<T>;
-
 /** One service of one server. Connects with the first call, and again when the connection broke. */
 export interface Channel {
   /** One question, one answer. */
@@ -53,113 +58,133 @@ export interface Channel {
   /** Waits for the first message of a stream, null where it ends without one. */
   first<A>(method: string, request: object, options?: { readonly timeoutMs?: number }): Promise<Result<A | null, GrpcFailure>>;
   /** Both ways, without a deadline. Every answer goes to `answer`, which may write; resolves when the stream is over, ok where `signal` ended it. */
-  converse<A>(part: {
-    readonly method: string;
-    readonly first: object;
-    readonly signal: AbortSignal;
-    answer(message: A, write: (message: object) => void, end: (failure: GrpcFailure) => void): void;
-  }): Promise<Result<null, GrpcFailure>>;
+  converse<A>(part: Conversation<A>): Promise<Result<null, GrpcFailure>>;
   close(): void;
+}
+
+export interface Conversation<A> {
+  readonly method: string;
+  readonly first: object;
+  readonly signal: AbortSignal;
+  answer(message: A, write: (message: object) => void, end: (failure: GrpcFailure) => void): void;
 }
 
 /**
  * TLS without a look at the certificate: tapd's and aperture's are self-signed, and what counts here is proven by itself (proofs) or encrypted
  * and signed (messages). Who stands between sees which assets are asked for.
  */
-export function openChannel(service: ServiceName, address: Address, options: ChannelOptions): Channel {
-  let client: Promise<Loaded> | undefined;
-  let closed = false;
-  const open = (): Promise<Loaded> => {
-    client ??= connect(service, address, options);
-    return client;
-  };
-  const deadline = (timeoutMs = options.timeoutMs): { readonly deadline: number } => ({ deadline: Date.now() + timeoutMs });
-  const refuse = (): Result<never, GrpcFailure> => fail({ status: STATUS.CANCELLED, message: 'the connection was closed' });
+export const openChannel = (service: ServiceName, address: Address, options: ChannelOptions): Channel =>
+  new GrpcChannel(service, address, options);
 
-  return {
-    async call<A>(method: string, request: object, { timeoutMs }: { readonly timeoutMs?: number } = {}) {
-      const { client, codec } = await open();
-      if (closed) return refuse();
-      const { path, requestSerialize, responseDeserialize } = codec(method);
-      return new Promise<Result<A, GrpcFailure>>((resolve) => {
-        client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, deadline(timeoutMs), (error, answer) =>
-          resolve(error === null ? ok(answer as A) : fail(failureOf(error))),
-        );
+type Timeout = { readonly timeoutMs?: number };
+
+class GrpcChannel implements Channel {
+  readonly #service: ServiceName;
+  readonly #address: Address;
+  readonly #options: ChannelOptions;
+  #loaded: Promise<Loaded> | undefined;
+  #closed = false;
+
+  constructor(service: ServiceName, address: Address, options: ChannelOptions) {
+    this.#service = service;
+    this.#address = address;
+    this.#options = options;
+  }
+
+  async call<A>(method: string, request: object, { timeoutMs }: Timeout = {}): Promise<Result<A, GrpcFailure>> {
+    const opened = await this.#open(method);
+    if (opened === null) return CLOSED;
+    const { client, path, requestSerialize, responseDeserialize } = opened;
+    return new Promise((resolve) => {
+      client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, this.#deadline(timeoutMs), (error, answer) =>
+        resolve(error === null ? ok(answer as A) : fail(failureOf(error))),
+      );
+    });
+  }
+
+  async send<A>(method: string, message: object, { timeoutMs }: Timeout = {}): Promise<Result<A, GrpcFailure>> {
+    const opened = await this.#open(method);
+    if (opened === null) return CLOSED;
+    const { client, path, requestSerialize, responseDeserialize } = opened;
+    return new Promise((resolve) => {
+      const done = (error: ServiceError | null, answer?: object): void =>
+        resolve(error === null ? ok(answer as A) : fail(failureOf(error)));
+      const stream: ClientWritableStream<object> = client.makeClientStreamRequest(
+        ...([path, requestSerialize, responseDeserialize, this.#deadline(timeoutMs), done] as const),
+      );
+      stream.end(message);
+    });
+  }
+
+  async first<A>(method: string, request: object, { timeoutMs }: Timeout = {}): Promise<Result<A | null, GrpcFailure>> {
+    const opened = await this.#open(method);
+    if (opened === null) return CLOSED;
+    const { client, path, requestSerialize, responseDeserialize } = opened;
+    return new Promise((resolve) => {
+      const stream: ClientReadableStream<object> = client.makeServerStreamRequest(
+        ...([path, requestSerialize, responseDeserialize, request, this.#deadline(timeoutMs)] as const),
+      );
+      stream.on('data', (message: A) => {
+        resolve(ok(message));
+        stream.cancel();
       });
-    },
-    async send<A>(method: string, message: object, { timeoutMs }: { readonly timeoutMs?: number } = {}) {
-      const { client, codec } = await open();
-      if (closed) return refuse();
-      const { path, requestSerialize, responseDeserialize } = codec(method);
-      return new Promise<Result<A, GrpcFailure>>((resolve) => {
-        const stream: ClientWritableStream<object> = client.makeClientStreamRequest(
-          path,
-          requestSerialize,
-          responseDeserialize,
-          deadline(timeoutMs),
-          (error, answer) => resolve(error === null ? ok(answer as A) : fail(failureOf(error))),
-        );
-        stream.end(message);
-      });
-    },
-    async first<A>(method: string, request: object, { timeoutMs }: { readonly timeoutMs?: number } = {}) {
-      const { client, codec } = await open();
-      if (closed) return refuse();
-      const { path, requestSerialize, responseDeserialize } = codec(method);
-      return new Promise<Result<A | null, GrpcFailure>>((resolve) => {
-        const stream: ClientReadableStream<object> = client.makeServerStreamRequest(
-          path,
-          requestSerialize,
-          responseDeserialize,
-          request,
-          deadline(timeoutMs),
-        );
-        stream.on('data', (message: A) => {
-          resolve(ok(message));
+      stream.on('error', (error: ServiceError) => resolve(fail(failureOf(error))));
+      stream.on('end', () => resolve(ok(null)));
+    });
+  }
+
+  async converse<A>({ method, first, signal, answer }: Conversation<A>): Promise<Result<null, GrpcFailure>> {
+    const opened = await this.#open(method);
+    if (opened === null) return CLOSED;
+    if (signal.aborted) return ok(null);
+    const { client, path, requestSerialize, responseDeserialize } = opened;
+    return new Promise((resolve, reject) => {
+      const stream: ClientDuplexStream<object, object> = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
+      const abort = (): void => settle(ok(null));
+      const settle = (result: Result<null, GrpcFailure>): void => {
+        signal.removeEventListener('abort', abort);
+        resolve(result);
+        stream.cancel();
+      };
+      const end = (failure: GrpcFailure): void => settle(fail(failure));
+      signal.addEventListener('abort', abort, { once: true });
+      stream.on('data', (message) => {
+        try {
+          answer(message as A, (out) => void stream.write(out), end);
+        } catch (bug) {
+          reject(bug);
           stream.cancel();
-        });
-        stream.on('error', (error: ServiceError) => resolve(fail(failureOf(error))));
-        stream.on('end', () => resolve(ok(null)));
+        }
       });
-    },
-    async converse({ method, first, signal, answer }) {
-      const { client, codec } = await open();
-      if (closed) return refuse();
-      if (signal.aborted) return ok(null);
-      const { path, requestSerialize, responseDeserialize } = codec(method);
-      return new Promise<Result<null, GrpcFailure>>((resolve, reject) => {
-        const stream: ClientDuplexStream<object, object> = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
-        const abort = (): void => settle(ok(null));
-        const settle = (result: Result<null, GrpcFailure>): void => {
-          signal.removeEventListener('abort', abort);
-          resolve(result);
-          stream.cancel();
-        };
-        const end = (failure: GrpcFailure): void => settle(fail(failure));
-        signal.addEventListener('abort', abort, { once: true });
-        stream.on('data', (message) => {
-          try {
-            answer(message as never, (out) => void stream.write(out), end);
-          } catch (bug) {
-            reject(bug);
-            stream.cancel();
-          }
-        });
-        stream.on('error', (error: ServiceError) => settle(fail(failureOf(error))));
-        stream.on('end', () => settle(fail({ status: STATUS.UNAVAILABLE, message: 'the server ended the stream' })));
-        stream.write(first);
-      });
-    },
-    close() {
-      closed = true;
-      void client?.then(({ client }) => client.close());
-    },
-  };
+      stream.on('error', (error: ServiceError) => end(failureOf(error)));
+      stream.on('end', () => end({ status: STATUS.UNAVAILABLE, message: 'the server ended the stream' }));
+      stream.write(first);
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    void this.#loaded?.then(({ client }) => client.close());
+  }
+
+  async #open(method: string): Promise<(MethodDefinition<object, object> & { readonly client: Client }) | null> {
+    this.#loaded ??= connect(this.#service, this.#address, this.#options);
+    const { client, definition } = await this.#loaded;
+    const found = definition[method];
+    if (found === undefined) throw new Error(`${this.#service} has no ${method}`);
+    return this.#closed ? null : { ...found, client };
+  }
+
+  #deadline(timeoutMs = this.#options.timeoutMs): { readonly deadline: number } {
+    return { deadline: Date.now() + timeoutMs };
+  }
 }
+
+const CLOSED = fail<GrpcFailure>({ status: STATUS.CANCELLED, message: 'the connection was closed' });
 
 interface Loaded {
   readonly client: Client;
-  codec(method: string): MethodDefinition<object, object>;
+  readonly definition: ServiceDefinition;
 }
 
 async function connect(service: ServiceName, { host, port }: Address, options: ChannelOptions): Promise<Loaded> {
@@ -180,14 +205,7 @@ async function connect(service: ServiceName, { host, port }: Address, options: C
     'grpc.use_local_subchannel_pool': 1,
     'grpc.max_reconnect_backoff_ms': 5_000,
   });
-  return {
-    client,
-    codec(method) {
-      const found = definition[method];
-      if (found === undefined) throw new Error(`${service} has no ${method}`);
-      return found;
-    },
-  };
+  return { client, definition };
 }
 
 const MAX_MESSAGE_LENGTH = 300;

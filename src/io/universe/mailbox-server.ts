@@ -33,11 +33,15 @@ export interface MailboxServer {
 const MAX_SEND = 512 * 1024;
 /** Who receives says who it is, signs, and is silent. */
 const MAX_TALK = 1_024;
+/** A client that lost its connection may come back before we see that it went. */
+const MAX_PER_RECEIVER = 3;
 const AUTH_TIMEOUT_MS = 10_000;
 const MAX_RECEIVERS = 2_000;
 /** gRPC clients take 4 MB at once. */
 const PORTION_BYTES = 1024 * 1024;
 const PORTION_MESSAGES = 500;
+
+type Answer = Promise<Result<object, GrpcFailure>>;
 
 const refuse = (status: number, message: string): { readonly ok: false; readonly failure: GrpcFailure } => fail({ status, message });
 const invalid = (message: string) => refuse(STATUS.INVALID_ARGUMENT, message);
@@ -48,9 +52,31 @@ const REFUSALS: { readonly [R in StoreRefusal]: GrpcFailure } = {
   RECEIVER_FULL: { status: STATUS.RESOURCE_EXHAUSTED, message: 'too many messages wait for this receiver, try again later' },
 };
 
-/** A receiver whose signature held. */
-interface Receiver {
-  readonly talk: Talk;
+/** Who waits for messages. */
+class Receivers {
+  /** Those whose signature held, by their keys. */
+  readonly #waiting = new Map<string, Set<Talk>>();
+  /** These, and those who have not signed yet. */
+  readonly open = new Set<Talk>();
+
+  /** False where enough wait under this key. */
+  add(receiver: Bytes, talk: Talk): boolean {
+    const key = toHex(receiver);
+    const talks = this.#waiting.get(key) ?? new Set();
+    if (talks.size >= MAX_PER_RECEIVER) return false;
+    this.#waiting.set(key, talks.add(talk));
+    return true;
+  }
+  remove(receiver: Bytes | null, talk: Talk): void {
+    this.open.delete(talk);
+    const key = receiver === null ? '' : toHex(receiver);
+    const talks = this.#waiting.get(key);
+    talks?.delete(talk);
+    if (talks?.size === 0) this.#waiting.delete(key);
+  }
+  deliver(receiver: Bytes, message: MailboxMessage): void {
+    for (const talk of this.#waiting.get(toHex(receiver)) ?? []) talk.write(portion([message]));
+  }
 }
 
 /**
@@ -59,100 +85,89 @@ interface Receiver {
  */
 export function mailboxServer(options: MailboxServerOptions): MailboxServer {
   const { store, now } = options;
-  /** Receivers that wait, by their keys. */
-  const waiting = new Map<string, Set<Receiver>>();
-  const open = new Set<Talk>();
-
-  const send = async (request: SendRequest): Promise<Result<object, GrpcFailure>> => {
-    const [receiver, payload] = [Uint8Array.from(request.receiver_id), Uint8Array.from(request.encrypted_payload)];
-    if (!secp.isPublicKey(receiver)) return invalid('receiver_id is no public key');
-    if (payload.length === 0) return invalid('empty payload');
-    if (payload.length > MAX_PAYLOAD) return invalid(`message too long, max ${MAX_PAYLOAD} bytes`);
-    const proof = readOutPointProof(request.tx_proof ?? null);
-    if (!proof.ok) return invalid(proof.failure);
-    const fault = outPointFault(proof.value);
-    if (fault !== null) return invalid(`error validating proof: ${fault}`);
-    const there = await isInChain(options.chain, proof.value);
-    if (!there.ok) return refuse(STATUS.UNAVAILABLE, 'the chain cannot be asked, try again later');
-    if (!there.value) return refuse(STATUS.UNAVAILABLE, 'the block of the proof is not in the chain (yet), try again later');
-    const { outPoint, blockHeight } = proof.value;
-    const message = { receiver, payload, outPoint, blockHeight, arrivedAt: now() };
-    const added = store.add(message);
-    if (!added.ok) return fail(REFUSALS[added.failure]);
-    const { id, isNew } = added.value;
-    if (isNew) deliver(receiver, { id, encryptedPayload: payload, arrivedAt: message.arrivedAt });
-    return ok({ message_id: id.toString() });
-  };
-  const deliver = (receiver: Bytes, message: MailboxMessage): void => {
-    for (const { talk } of waiting.get(toHex(receiver)) ?? []) talk.write(portion([message]));
-  };
-  const remove = async (request: RemoveRequest): Promise<Result<object, GrpcFailure>> => {
-    const receiver = Uint8Array.from(request.receiver_id);
-    if (!secp.isPublicKey(receiver)) return invalid('receiver_id is no public key');
-    if (request.message_ids.length === 0) return ok({});
-    if (request.message_ids.length > MAX_REMOVALS) return invalid(`too many message IDs, max ${MAX_REMOVALS}`);
-    const ids = request.message_ids.map(BigInt);
-    if (!isSigned(request.signature, removalChallenge(receiver, ids), receiver))
-      return refuse(STATUS.UNAUTHENTICATED, 'signature not valid');
-    return ok({ num_removed: store.remove(receiver, ids) });
-  };
-
-  const receive = (talk: Talk): Listener => {
-    let state: { readonly init: Init; readonly receiver: Bytes; readonly challenge: Bytes } | undefined;
-    let entry: Receiver | undefined;
-    const timer = setTimeout(
-      () => end(STATUS.DEADLINE_EXCEEDED, 'no auth received before timeout'),
-      options.authTimeoutMs ?? AUTH_TIMEOUT_MS,
-    );
-    const end = (status: number, message: string): void => talk.end({ status, message });
-    if (open.size >= (options.maxReceivers ?? MAX_RECEIVERS)) setImmediate(() => end(STATUS.RESOURCE_EXHAUSTED, 'too many receivers'));
-    open.add(talk);
-    return {
-      message({ init, auth_sig: signature }: ReceiveRequest) {
-        if (init != null) {
-          const receiver = Uint8Array.from(init.receiver_id);
-          if (state !== undefined) return end(STATUS.INVALID_ARGUMENT, 'init was sent already');
-          if (!secp.isPublicKey(receiver)) return end(STATUS.INVALID_ARGUMENT, 'receiver_id is no public key');
-          // With a nonce of this stream alone: a signature opens no other.
-          state = { init, receiver, challenge: sha256(concat(receiver, Uint8Array.from(randomBytes(32)))) };
-          return talk.write({ challenge: { challenge_hash: state.challenge } });
-        }
-        if (signature == null || state === undefined || entry !== undefined) return end(STATUS.INVALID_ARGUMENT, 'unexpected message');
-        if (!isSigned(signature.signature, state.challenge, state.receiver)) return end(STATUS.UNAUTHENTICATED, 'signature not valid');
-        clearTimeout(timer);
-        entry = { talk };
-        const key = toHex(state.receiver);
-        waiting.set(key, (waiting.get(key) ?? new Set()).add(entry));
-        talk.write({ auth_success: true });
-        for (const messages of portions(backlog(store, state.receiver, state.init))) talk.write(portion(messages));
-      },
-      closed() {
-        clearTimeout(timer);
-        open.delete(talk);
-        const key = state === undefined ? '' : toHex(state.receiver);
-        const others = waiting.get(key);
-        if (entry !== undefined) others?.delete(entry);
-        if (others?.size === 0) waiting.delete(key);
-      },
-    };
-  };
-
+  const receivers = new Receivers();
   return {
     service: {
       name: 'mailbox',
       maxBytes: { SendMessage: MAX_SEND, ReceiveMessages: MAX_TALK },
       unary: {
-        SendMessage: send as Unary,
-        RemoveMessage: remove as Unary,
+        SendMessage: ((request: SendRequest) => send(options, receivers, request)) as Unary,
+        RemoveMessage: ((request: RemoveRequest) => remove(store, request)) as Unary,
         MailboxInfo: async () => ok({ server_time: now(), message_count: store.messages }),
       },
-      duplex: { ReceiveMessages: receive },
+      duplex: { ReceiveMessages: (talk) => receive(options, receivers, talk) },
     },
     close() {
-      for (const talk of [...open]) {
+      for (const talk of [...receivers.open]) {
         talk.write({ eos: {} });
         talk.end();
       }
+    },
+  };
+}
+
+/** Looks at what costs nothing first, then at the chain. */
+async function send({ store, chain, now }: MailboxServerOptions, receivers: Receivers, request: SendRequest): Answer {
+  const [receiver, payload] = [Uint8Array.from(request.receiver_id), Uint8Array.from(request.encrypted_payload)];
+  if (!secp.isPublicKey(receiver)) return invalid('receiver_id is no public key');
+  if (payload.length === 0) return invalid('empty payload');
+  if (payload.length > MAX_PAYLOAD) return invalid(`message too long, max ${MAX_PAYLOAD} bytes`);
+  const proof = readOutPointProof(request.tx_proof ?? null);
+  if (!proof.ok) return invalid(proof.failure);
+  const fault = outPointFault(proof.value);
+  if (fault !== null) return invalid(`error validating proof: ${fault}`);
+  const there = await isInChain(chain, proof.value);
+  if (!there.ok) return refuse(STATUS.UNAVAILABLE, 'the chain cannot be asked, try again later');
+  if (!there.value) return refuse(STATUS.UNAVAILABLE, 'the block of the proof is not in the chain (yet), try again later');
+  const { outPoint, blockHeight } = proof.value;
+  const message = { receiver, payload, outPoint, blockHeight, arrivedAt: now() };
+  const added = store.add(message);
+  if (!added.ok) return fail(REFUSALS[added.failure]);
+  const { id, isNew } = added.value;
+  if (isNew) receivers.deliver(receiver, { id, encryptedPayload: payload, arrivedAt: message.arrivedAt });
+  return ok({ message_id: id.toString() });
+}
+
+async function remove(store: MailboxStore, request: RemoveRequest): Answer {
+  const receiver = Uint8Array.from(request.receiver_id);
+  if (!secp.isPublicKey(receiver)) return invalid('receiver_id is no public key');
+  if (request.message_ids.length === 0) return ok({});
+  if (request.message_ids.length > MAX_REMOVALS) return invalid(`too many message IDs, max ${MAX_REMOVALS}`);
+  const ids = request.message_ids.map(BigInt);
+  if (!isSigned(request.signature, removalChallenge(receiver, ids), receiver)) return refuse(STATUS.UNAUTHENTICATED, 'signature not valid');
+  return ok({ num_removed: store.remove(receiver, ids) });
+}
+
+/** init, our challenge, its signature; then what waits and what comes. */
+function receive({ store, authTimeoutMs, maxReceivers }: MailboxServerOptions, receivers: Receivers, talk: Talk): Listener {
+  let asked: { readonly init: Init; readonly receiver: Bytes; readonly challenge: Bytes } | null = null;
+  let isIn = false;
+  const end = (status: number, message: string): void => talk.end({ status, message });
+  const late = (): void => end(STATUS.DEADLINE_EXCEEDED, 'no auth received before timeout');
+  const timer = setTimeout(late, authTimeoutMs ?? AUTH_TIMEOUT_MS);
+  if (receivers.open.size >= (maxReceivers ?? MAX_RECEIVERS)) setImmediate(() => end(STATUS.RESOURCE_EXHAUSTED, 'too many receivers'));
+  receivers.open.add(talk);
+  return {
+    message({ init, auth_sig: signature }: ReceiveRequest) {
+      if (init != null) {
+        const receiver = Uint8Array.from(init.receiver_id);
+        if (asked !== null) return end(STATUS.INVALID_ARGUMENT, 'init was sent already');
+        if (!secp.isPublicKey(receiver)) return end(STATUS.INVALID_ARGUMENT, 'receiver_id is no public key');
+        // With a nonce of this stream alone: a signature opens no other.
+        asked = { init, receiver, challenge: sha256(concat(receiver, Uint8Array.from(randomBytes(32)))) };
+        return talk.write({ challenge: { challenge_hash: asked.challenge } });
+      }
+      if (signature == null || asked === null || isIn) return end(STATUS.INVALID_ARGUMENT, 'unexpected message');
+      if (!isSigned(signature.signature, asked.challenge, asked.receiver)) return end(STATUS.UNAUTHENTICATED, 'signature not valid');
+      if (!receivers.add(asked.receiver, talk)) return end(STATUS.RESOURCE_EXHAUSTED, 'this receiver waits on other streams already');
+      clearTimeout(timer);
+      isIn = true;
+      talk.write({ auth_success: true });
+      for (const messages of portions(backlog(store, asked.receiver, asked.init))) talk.write(portion(messages));
+    },
+    closed() {
+      clearTimeout(timer);
+      receivers.remove(asked?.receiver ?? null, talk);
     },
   };
 }

@@ -6,7 +6,7 @@ import { leafKeyOf, sameUniverse, universeIdOf, universeName } from '../../asset
 import { type Bytes, equal } from '../../base/bytes.ts';
 import { ok, type Result } from '../../base/result.ts';
 import { equalOutPoint } from '../../bitcoin/tx.ts';
-import { type Address, harmless, openChannel } from '../grpc/client.ts';
+import { type Address, type Channel, harmless, openChannel } from '../grpc/client.ts';
 import type { LeafKey, Page, ProofType, Universe, UniverseFailure, UniverseId, UniverseProof, UniverseRoot } from './contract.ts';
 import { failed, orNull, universeFailure } from './failure.ts';
 import type { UniverseTotals } from './stats.ts';
@@ -45,92 +45,114 @@ const DEFAULT_TIMEOUT_MS = 30_000;
  * A universe server far away: tapd's, or another lnkit's. Connects with the first call. The certificate is not verified: tapd's is self-signed,
  * and every proof is verified before anything is done with it.
  */
-export function openRemoteUniverse(address: Address, options: { readonly timeoutMs?: number } = {}): RemoteUniverse {
-  const channel = openChannel('universe', address, { maxReceive: MAX_ANSWER, timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS });
-  const place = `the universe at ${address.host}:${address.port}`;
-  const protocol = (what: string) => failed('PROTOCOL', `${place} answered with ${what}`);
-  const ask = async <A>(method: string, request: object): Promise<Result<A, UniverseFailure>> => {
-    const answer = await channel.call<A>(method, request);
-    return answer.ok ? answer : { ok: false, failure: universeFailure(answer.failure, place) };
-  };
+export const openRemoteUniverse = (address: Address, options: { readonly timeoutMs?: number } = {}): RemoteUniverse =>
+  new GrpcUniverse(address, options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
 
-  return {
-    async info() {
-      const answer = await ask<{ readonly runtime_id: string }>('Info', {});
-      return answer.ok ? ok({ runtimeId: BigInt(answer.value.runtime_id) }) : answer;
-    },
-    async multiverseRoot(proofType, of = []) {
-      const request = { proof_type: rpcProofType(proofType), specific_ids: of.map(rpcId) };
-      const answer = orNull(await channel.call<{ readonly multiverse_root: RpcNode | null }>('MultiverseRoot', request), place);
-      if (!answer.ok) return answer;
-      const found = answer.value?.multiverse_root ?? null;
-      if (found === null) return ok(null);
-      const root = readNode(found);
-      return root === null ? protocol('a root that is none') : ok(root);
-    },
-    async stats() {
-      type Stats = { readonly [K in 'num_total_assets' | 'num_total_groups' | 'num_total_syncs' | 'num_total_proofs']: string };
-      const answer = await ask<Stats>('UniverseStats', {});
-      if (!answer.ok) return answer;
-      const { num_total_assets: assets, num_total_groups: groups, num_total_syncs: syncs, num_total_proofs: proofs } = answer.value;
-      return ok({ assets: Number(assets), groups: Number(groups), syncs: Number(syncs), proofs: Number(proofs) });
-    },
-    async roots(page) {
-      const answer = await ask<RpcRoots>('AssetRoots', rpcPage(page));
-      if (!answer.ok) return answer;
-      const given = Object.values(answer.value.universe_roots);
-      if (given.length > page.limit) return protocol(`${given.length} roots, where ${page.limit} were asked for`);
-      const roots: UniverseRoot[] = [];
-      for (const each of given) {
-        const root = readRoot(each);
-        if (root === null) return protocol('a root that is none');
-        roots.push(root);
-      }
-      return ok(roots.sort((a, b) => (universeName(a.id) < universeName(b.id) ? -1 : 1)));
-    },
-    async root(id) {
-      type Roots = { readonly [K in 'issuance_root' | 'transfer_root']: RpcRoot | null };
-      const answer = orNull(await channel.call<Roots>('QueryAssetRoots', { id: rpcId(id) }), place);
-      if (!answer.ok) return answer;
-      const found = answer.value?.[`${id.proofType}_root`] ?? null;
-      // Where it has none, tapd answers with one that is empty.
-      if (found === null || found.mssmt_root === null) return ok(null);
-      const root = readRoot(found);
-      if (root === null) return protocol('a root that is none');
-      // Asked for an asset that is of a group, tapd answers with the group's.
-      return ok(sameUniverse(root.id, id) ? root : null);
-    },
-    async leafKeys(id, page) {
-      const answer = await ask<RpcLeafKeys>('AssetLeafKeys', { id: rpcId(id), ...rpcPage(page) });
-      if (!answer.ok) return answer;
-      const { entries, asset_keys: old } = answer.value;
-      const given = entries.length > 0 ? entries.map((entry) => entry.asset_key) : old;
-      if (given.length > page.limit) return protocol(`${given.length} keys, where ${page.limit} were asked for`);
-      const keys: LeafKey[] = [];
-      for (const each of given) {
-        const key = readLeafKey(each);
-        if (key === null) return protocol('a key that is none');
-        keys.push(key);
-      }
-      return ok(keys);
-    },
-    async query(id, key) {
-      const answer = orNull(await channel.call<RpcProof>('QueryProof', { id: rpcId(id), leaf_key: rpcLeafKey(key) }), place);
-      if (!answer.ok) return answer;
-      if (answer.value === null) return ok(null);
-      const proof = readProof(answer.value, id, key);
-      return typeof proof === 'string' ? protocol(proof) : ok(proof);
-    },
-    async insert(leaf) {
-      const id = treeOf(leaf);
-      const key = { id: rpcId(id), leaf_key: rpcLeafKey(leaf) };
-      const answer = await ask<RpcProof>('InsertProof', { key, asset_leaf: { asset: rpcAsset(leaf), proof: leaf.proof } });
-      if (!answer.ok) return answer;
-      const proof = readProof(answer.value, id, leaf);
-      return typeof proof === 'string' ? protocol(proof) : ok(proof);
-    },
-    close: () => channel.close(),
-  };
+type Answer<T> = Promise<Result<T, UniverseFailure>>;
+
+class GrpcUniverse implements RemoteUniverse {
+  readonly #channel: Channel;
+  readonly #place: string;
+
+  constructor(address: Address, timeoutMs: number) {
+    this.#channel = openChannel('universe', address, { maxReceive: MAX_ANSWER, timeoutMs });
+    this.#place = `the universe at ${address.host}:${address.port}`;
+  }
+
+  async info(): Answer<{ readonly runtimeId: bigint }> {
+    const answer = await this.#ask<{ readonly runtime_id: string }>('Info', {});
+    return answer.ok ? ok({ runtimeId: BigInt(answer.value.runtime_id) }) : answer;
+  }
+
+  async multiverseRoot(proofType: ProofType, of: readonly UniverseId[] = []): Answer<NodeRef | null> {
+    const request = { proof_type: rpcProofType(proofType), specific_ids: of.map(rpcId) };
+    const answer = orNull(await this.#channel.call<{ readonly multiverse_root: RpcNode | null }>('MultiverseRoot', request), this.#place);
+    if (!answer.ok) return answer;
+    const found = answer.value?.multiverse_root ?? null;
+    if (found === null) return ok(null);
+    const root = readNode(found);
+    return root === null ? this.#protocol('a root that is none') : ok(root);
+  }
+
+  async stats(): Answer<UniverseTotals> {
+    type Stats = { readonly [K in 'num_total_assets' | 'num_total_groups' | 'num_total_syncs' | 'num_total_proofs']: string };
+    const answer = await this.#ask<Stats>('UniverseStats', {});
+    if (!answer.ok) return answer;
+    const { num_total_assets: assets, num_total_groups: groups, num_total_syncs: syncs, num_total_proofs: proofs } = answer.value;
+    return ok({ assets: Number(assets), groups: Number(groups), syncs: Number(syncs), proofs: Number(proofs) });
+  }
+
+  async roots(page: Page): Answer<readonly UniverseRoot[]> {
+    const answer = await this.#ask<RpcRoots>('AssetRoots', rpcPage(page));
+    if (!answer.ok) return answer;
+    const given = Object.values(answer.value.universe_roots);
+    if (given.length > page.limit) return this.#protocol(`${given.length} roots, where ${page.limit} were asked for`);
+    const roots: UniverseRoot[] = [];
+    for (const each of given) {
+      const root = readRoot(each);
+      if (root === null) return this.#protocol('a root that is none');
+      roots.push(root);
+    }
+    return ok(roots.sort((a, b) => (universeName(a.id) < universeName(b.id) ? -1 : 1)));
+  }
+
+  async root(id: UniverseId): Answer<UniverseRoot | null> {
+    type Roots = { readonly [K in 'issuance_root' | 'transfer_root']: RpcRoot | null };
+    const answer = orNull(await this.#channel.call<Roots>('QueryAssetRoots', { id: rpcId(id) }), this.#place);
+    if (!answer.ok) return answer;
+    const found = answer.value?.[`${id.proofType}_root`] ?? null;
+    // Where it has none, tapd answers with one that is empty.
+    if (found === null || found.mssmt_root === null) return ok(null);
+    const root = readRoot(found);
+    if (root === null) return this.#protocol('a root that is none');
+    // Asked for an asset that is of a group, tapd answers with the group's.
+    return ok(sameUniverse(root.id, id) ? root : null);
+  }
+
+  async leafKeys(id: UniverseId, page: Page): Answer<readonly LeafKey[]> {
+    const answer = await this.#ask<RpcLeafKeys>('AssetLeafKeys', { id: rpcId(id), ...rpcPage(page) });
+    if (!answer.ok) return answer;
+    const { entries, asset_keys: old } = answer.value;
+    const given = entries.length > 0 ? entries.map((entry) => entry.asset_key) : old;
+    if (given.length > page.limit) return this.#protocol(`${given.length} keys, where ${page.limit} were asked for`);
+    const keys: LeafKey[] = [];
+    for (const each of given) {
+      const key = readLeafKey(each);
+      if (key === null) return this.#protocol('a key that is none');
+      keys.push(key);
+    }
+    return ok(keys);
+  }
+
+  async query(id: UniverseId, key: LeafKey): Answer<UniverseProof | null> {
+    const answer = orNull(await this.#channel.call<RpcProof>('QueryProof', { id: rpcId(id), leaf_key: rpcLeafKey(key) }), this.#place);
+    if (!answer.ok) return answer;
+    if (answer.value === null) return ok(null);
+    const proof = readProof(answer.value, id, key);
+    return typeof proof === 'string' ? this.#protocol(proof) : ok(proof);
+  }
+
+  async insert(leaf: UniverseLeaf): Answer<UniverseProof> {
+    const id = treeOf(leaf);
+    const key = { id: rpcId(id), leaf_key: rpcLeafKey(leaf) };
+    const answer = await this.#ask<RpcProof>('InsertProof', { key, asset_leaf: { asset: rpcAsset(leaf), proof: leaf.proof } });
+    if (!answer.ok) return answer;
+    const proof = readProof(answer.value, id, leaf);
+    return typeof proof === 'string' ? this.#protocol(proof) : ok(proof);
+  }
+
+  close(): void {
+    this.#channel.close();
+  }
+
+  async #ask<A>(method: string, request: object): Answer<A> {
+    const answer = await this.#channel.call<A>(method, request);
+    return answer.ok ? answer : { ok: false, failure: universeFailure(answer.failure, this.#place) };
+  }
+
+  #protocol(what: string): ReturnType<typeof failed> {
+    return failed('PROTOCOL', `${this.#place} answered with ${what}`);
+  }
 }
 
 /** The tree in which a leaf stands. */

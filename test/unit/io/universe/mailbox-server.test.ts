@@ -303,3 +303,22 @@ test('a server that ends says so to those who wait', async () => {
   });
   expect(await waiting).toMatchObject({ ok: false, failure: { code: 'UNREACHABLE' } });
 });
+
+test('under one key three streams wait at most, and so many receivers in all', async () => {
+  const { client } = await start({ maxReceivers: 4 });
+  const stop = new AbortController();
+  const wait = (who: typeof alice) =>
+    new Promise<string>((resolve) => {
+      const part = { receiverKey: who.key, afterId: 0n, onMessages: () => {}, signal: stop.signal };
+      const sign = (digest: Bytes): Bytes => {
+        setTimeout(() => resolve('in'), 100);
+        return who.sign(digest);
+      };
+      void client.receive({ ...part, sign }).then((result) => resolve(codeOf(result)));
+    });
+  for (const _ of [1, 2, 3]) expect(await wait(alice)).toBe('in');
+  expect(await wait(alice)).toBe('UNREACHABLE');
+  expect(await wait(bob)).toBe('in');
+  expect(await wait(person(3))).toBe('UNREACHABLE');
+  stop.abort();
+});
