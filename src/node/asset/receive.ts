@@ -109,9 +109,9 @@ export function importFile(
   const learned = learn(state, first.value);
   const proof = last.value;
   const owned = ownKeys(state, env.walletKeys, { asset: proof.asset, internalKey: proof.inclusionProof.internalKey });
-  if (owned === null) return ok({ state: learned, holding: null, ours: false });
   const fresh = holdingOf({ ...proof, additionalInputs: [] });
   const there = learned.holdings.get(fresh.key);
+  if (owned === null) return ok({ state: renewed(learned, there, file), holding: null, ours: false });
   // What we made ourselves we prove ourselves.
   if (there !== undefined && there.scriptKeyIndex !== null && (there.inputs.length > 0 || isGenesisAsset(proof.asset)))
     return ok({ state: learned, holding: there, ours: true });
@@ -124,6 +124,13 @@ export function importFile(
   const anchors = learned.anchors.has(txid) ? learned.anchors : learned.anchors.set(txid, received(proof, env));
   const taken = { ...learned, anchors, holdings: learned.holdings.set(holding.key, holding) };
   return ok({ state: provedArrival(taken, holding, env.now), holding, ours: true });
+}
+
+/** What we bought comes from another's asset, whose history is that of the file which came last: a reorganisation puts it into other blocks. */
+function renewed(state: AssetState, there: Holding | undefined, file: FileParts): AssetState {
+  if (there === undefined || there.base.head === null) return state;
+  const base = { ...NO_BASE, head: file.before, additionalHeads: file.additionalHeads };
+  return { ...state, holdings: state.holdings.set(there.key, { ...there, base }) };
 }
 
 /** Notes that everything of an arrival is here, where it is. */
