@@ -4,7 +4,7 @@ import { type Bytes, compare } from '../../base/bytes.ts';
 import type { BlockHash, NodeId } from '../../base/ids.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
 import { bigsize, bigsizeNumber } from '../../codec/codec.ts';
-import { CodecError, Reader, within } from '../../codec/reader.ts';
+import { CodecError, Reader } from '../../codec/reader.ts';
 import { decodeAddresses, type NetAddress } from '../wire/address.ts';
 
 export interface RapidChannel {
@@ -69,6 +69,16 @@ export const isRapid = (bytes: Bytes): boolean => PREFIX.every((byte, i) => byte
 
 /** The whole of a snapshot, unpacked. Parts are views on `bytes`. */
 export function decodeRapid(bytes: Bytes): Result<RapidSnapshot, string> {
+  const steps = readRapid(bytes);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** The same in steps of some milliseconds, for whoever has other things to do in between. */
+export function* readRapid(bytes: Bytes): Generator<void, Result<RapidSnapshot, string>> {
+  let part = 'head';
   try {
     const reader = new Reader(bytes);
     const prefix = reader.take(4);
@@ -77,15 +87,21 @@ export function decodeRapid(bytes: Bytes): Result<RapidSnapshot, string> {
     if (version !== 1 && version !== 2) return fail(`Rapid Gossip Sync of version ${version}; 1 and 2 are understood`);
     const chainHash = reader.take(32).slice() as BlockHash;
     const timestamp = reader.u32();
-    const { ids, nodes } = within('nodes', () => (version === 1 ? readIds(reader) : readNodes(reader)));
-    const channels = within('channels', () => readChannels(reader, ids, version));
-    const updates = within('updates', () => readUpdates(reader, version));
+    part = 'nodes';
+    const { ids, nodes } = version === 1 ? readIds(reader) : yield* readNodes(reader);
+    part = 'channels';
+    const channels = yield* readChannels(reader, ids, version);
+    part = 'updates';
+    const updates = yield* readUpdates(reader, version);
     return ok({ version, chainHash, timestamp, nodes, channels, updates });
   } catch (error) {
-    if (error instanceof CodecError) return fail(`${error.path}: ${error.message}`);
+    if (error instanceof CodecError) return fail(`${part}: ${error.message}`);
     throw error;
   }
 }
+
+/** So many items take some milliseconds. */
+const STEP = 4096;
 
 interface Nodes {
   readonly ids: readonly NodeId[];
@@ -108,12 +124,13 @@ function checkedId(bytes: Bytes): NodeId {
   return bytes as NodeId;
 }
 
-function readNodes(reader: Reader): Nodes {
+function* readNodes(reader: Reader): Generator<void, Nodes> {
   const defaults = Array.from({ length: reader.u8() }, () => features(reader));
   const count = countOfNodes(reader);
   const ids: NodeId[] = [];
   const nodes: RapidNode[] = [];
   for (let i = 0; i < count; i++) {
+    if (i % STEP === STEP - 1) yield;
     const id = reader.take(NODE_ID_BYTES).slice();
     const bits = id[0] as number;
     id[0] = bits & 3;
@@ -155,10 +172,11 @@ function moreLength(reader: Reader): number {
   return length;
 }
 
-function readChannels(reader: Reader, ids: readonly NodeId[], version: 1 | 2): readonly RapidChannel[] {
+function* readChannels(reader: Reader, ids: readonly NodeId[], version: 1 | 2): Generator<void, readonly RapidChannel[]> {
   const channels: RapidChannel[] = [];
   const count = reader.u32();
   for (let i = 0, scid = 0n; i < count; i++) {
+    if (i % STEP === STEP - 1) yield;
     const offered = features(reader);
     scid += bigsize.read(reader);
     if (scid >> 64n !== 0n) throw new CodecError('short channel id out of range');
@@ -183,7 +201,7 @@ function readCapacity(reader: Reader): number {
 
 const msat = (value: bigint): number => (value === 0xffffffffffffffffn ? Number.POSITIVE_INFINITY : Number(value));
 
-function readUpdates(reader: Reader, version: 1 | 2): readonly RapidUpdate[] {
+function* readUpdates(reader: Reader, version: 1 | 2): Generator<void, readonly RapidUpdate[]> {
   const count = reader.u32();
   if (count === 0) return [];
   const cltv = reader.u16();
@@ -193,6 +211,7 @@ function readUpdates(reader: Reader, version: 1 | 2): readonly RapidUpdate[] {
   const updates: RapidUpdate[] = [];
   let last = -1;
   for (let i = 0, scid = 0n; i < count; i++) {
+    if (i % STEP === STEP - 1) yield;
     const delta = bigsize.read(reader);
     scid += delta;
     if (scid >> 64n !== 0n) throw new CodecError('short channel id out of range');

@@ -1,8 +1,10 @@
-import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
 import { type Bytes, equal } from '../../base/bytes.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
-import { decodeRapid, isRapid } from '../../bolt/gossip/rapid.ts';
+import { isRapid, readRapid } from '../../bolt/gossip/rapid.ts';
 import { CHANNEL_ANNOUNCEMENT, messageTypeOf, readGossip, u32At } from '../../bolt/gossip/raw.ts';
 import type { Intake } from './intake.ts';
 
@@ -37,6 +39,7 @@ const SLICE = 256;
 const CHUNK_BYTES = 4 << 20;
 /** A snapshot of the main network is 5 MB; what unpacks to more than this is made to fill our memory. */
 const MAX_UNPACKED_BYTES = 64 << 20;
+const unpack = promisify(gunzip);
 
 /** Core Lightning's gossip_store: one byte of version, then records (flags u16, length u16, crc u32, timestamp u32, message). */
 const STORE_MAJOR = 0;
@@ -63,7 +66,10 @@ export async function importFile(
   try {
     const head = new Uint8Array(4);
     readSync(file, head, 0, 4, 0);
-    if (isRapid(head) || (head[0] === 0x1f && head[1] === 0x8b)) return await importRapid(path, intake, chainHash);
+    if (isRapid(head) || (head[0] === 0x1f && head[1] === 0x8b)) {
+      if (fstatSync(file).size > MAX_UNPACKED_BYTES) return refuse(path, 'too large for a Rapid Gossip Sync snapshot');
+      return await importRapid(path, intake, chainHash);
+    }
     const reader = new FileReader(file, tell);
     // Length-prefixed gossip begins with the length of a channel_announcement, 430 bytes or more: never with a version byte of 31 or less.
     const isStore = (head[0] as number) >> 5 === STORE_MAJOR && (head[0] as number) >= 9;
@@ -122,13 +128,14 @@ async function importStore(path: string, reader: FileReader, intake: Intake): Pr
 }
 
 async function importRapid(path: string, intake: Intake, chainHash: Bytes): Promise<Result<Imported, ImportFailure>> {
-  let bytes: Uint8Array = readFileSync(path);
+  let bytes: Uint8Array;
   try {
-    if (bytes[0] === 0x1f) bytes = gunzipSync(bytes, { maxOutputLength: MAX_UNPACKED_BYTES });
+    bytes = await readFile(path);
+    if (bytes[0] === 0x1f) bytes = await unpack(bytes, { maxOutputLength: MAX_UNPACKED_BYTES });
   } catch (error) {
     return refuse(path, (error as Error).message);
   }
-  const snapshot = decodeRapid(bytes);
+  const snapshot = await inSteps(readRapid(bytes));
   if (!snapshot.ok) return refuse(path, snapshot.failure);
   if (!equal(snapshot.value.chainHash, chainHash)) return refuse(path, 'of another chain');
   const refusal = await intake.takeDigest(snapshot.value);
@@ -136,6 +143,15 @@ async function importRapid(path: string, intake: Intake, chainHash: Bytes): Prom
   if (refusal !== null) return refuse(path, refusal === 'stale' ? 'a snapshot of more than two weeks ago' : 'a snapshot of the future');
   const { channels, updates, nodes } = snapshot.value;
   return ok({ format: 'rapid', messages: channels.length + updates.length + nodes.length });
+}
+
+/** Lets others run between the steps. */
+async function inSteps<T>(steps: Generator<void, T>): Promise<T> {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
 /** Lets others run between slices, and waits while enough is under way. */

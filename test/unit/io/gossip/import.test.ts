@@ -191,6 +191,7 @@ describe('importing a file of gossip', () => {
     expect(await why(encodeRapid({ ...snapshot, chainHash: new Uint8Array(32) as BlockHash }))).toContain('of another chain');
     expect(await why(encodeRapid({ ...snapshot, timestamp: NOW - 15 * 86_400 }))).toContain('more than two weeks');
     expect(await why(encodeRapid({ ...snapshot, timestamp: NOW + 2 * 86_400 }))).toContain('of the future');
+    expect(await why(concat(encodeRapid(snapshot), new Uint8Array(64 << 20)))).toContain('too large');
     expect(await why(gzipSync(new Uint8Array(65 << 20), { level: 1 }))).toContain('larger than');
     await service.close();
   });
