@@ -42,8 +42,9 @@ export function learn(part: Tried, failure: HtlcFailure): Learned {
   const read = readFailure(opened.message);
   if (!read.ok) return unreadable(part);
   const code = failureCode(read.value);
-  const hop = opened.hopIndex;
-  const isFinal = hop === hops.length - 1;
+  // A blinded path is one hop of the route and several of the onion: whoever of them speaks, it is about the path, or it is the recipient.
+  const isFinal = opened.hopIndex === part.sharedSecrets.length - 1;
+  const hop = isFinal ? hops.length - 1 : Math.min(opened.hopIndex, hops.length - 2);
   const reason = read.value.name === 'unknown' ? `code ${code}` : read.value.name;
   if (isFinal) {
     // mpp_timeout and temporary trouble of the destination are worth another try; everything else it says is its last word.
