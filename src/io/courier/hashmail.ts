@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { LeafLocator, UniverseLeaf } from '../../asset/courier.ts';
+import { type LeafLocator, MAX_STEPS_BACK, type UniverseLeaf } from '../../asset/courier.ts';
 import { readFile, writeFile } from '../../asset/proof/file.ts';
 import { decodeProof, outPointOf } from '../../asset/proof/proof.ts';
 import { type Bytes, toHex, tryText, utf8 } from '../../base/bytes.ts';
@@ -41,13 +41,15 @@ export function hashmailCourier(address: Address, options: CourierOptions): Open
   const create = async (stream: Bytes): Promise<Result<null, UniverseFailure>> => {
     const made = await channel.call<{ readonly resp?: string }>('NewCipherBox', { desc: { stream_id: stream }, lnd_auth: {} });
     if (!made.ok) return made.failure.status === STATUS.ALREADY_EXISTS ? ok(null) : map(made);
-    return made.value.resp === 'success' ? ok(null) : failed('REFUSED', `${place} does not open a stream`);
+    const { resp } = made.value;
+    return resp === 'challenge' || resp === 'error' ? failed('REFUSED', `${place} does not open a stream`) : ok(null);
   };
   const write = async (stream: Bytes, msg: Bytes): Promise<Result<null, UniverseFailure>> => {
     const made = await create(stream);
     if (!made.ok) return made;
-    const sent = map(await channel.send('SendStream', { desc: { stream_id: stream }, msg }));
-    return sent.ok ? ok(null) : sent;
+    const sent = await channel.send('SendStream', { desc: { stream_id: stream }, msg }, { timeoutMs: waitMs });
+    // aperture takes the message, sees the end of the stream, and calls that an error.
+    return sent.ok || isEndOfStream(sent.failure) ? ok(null) : map(sent);
   };
   /** Null where nothing came in time. */
   const read = async (stream: Bytes): Promise<Result<Bytes | null, UniverseFailure>> => {
@@ -71,10 +73,10 @@ export function hashmailCourier(address: Address, options: CourierOptions): Open
       const last = leaves.at(-1);
       if (last === undefined) return ok(null);
       const streams = hashmailStreams(last.scriptKey);
-      const written = await write(streams.file, writeFile(leaves.map(({ proof }) => proof)));
-      if (!written.ok) return written;
-      const word = await read(streams.ack);
+      // A stream holds one message: where an earlier try's still lies there the write waits, and its receiver's word counts for this one too.
+      const [written, word] = await Promise.all([write(streams.file, writeFile(leaves.map(({ proof }) => proof))), read(streams.ack)]);
       if (!word.ok) return word;
+      if (word.value === null && !written.ok) return written;
       if (word.value === null) return failed('TIMEOUT', `${place}: the receiver did not say within ${waitMs / 1000} s that the proof came`);
       if (tryText(word.value) !== ACK) return failed('PROTOCOL', `${place}: the receiver's word is not one`);
       await Promise.all([remove(streams.file), remove(streams.ack)]);
@@ -87,6 +89,8 @@ export function hashmailCourier(address: Address, options: CourierOptions): Open
       if (!got.ok || got.value === null) return got;
       const transitions = leavesOf(got.value);
       if (transitions === null) return failed('PROTOCOL', `${place}: what came is not a proof file`);
+      // Files whose receipt was never told of do not stay for ever.
+      if (came.size > MAX_STEPS_BACK) came.clear();
       for (const [key, raw] of transitions) came.set(key, raw);
       return ok(came.get(keyOf(locator)) ?? null);
     },
@@ -97,6 +101,8 @@ export function hashmailCourier(address: Address, options: CourierOptions): Open
     close: () => channel.close(),
   };
 }
+
+const isEndOfStream = ({ status, message }: GrpcFailure): boolean => status === STATUS.UNKNOWN && message === 'EOF';
 
 type Place = Pick<LeafLocator | UniverseLeaf, 'outPoint' | 'scriptKey'>;
 const keyOf = ({ outPoint, scriptKey }: Place): string => `${formatOutPoint(outPoint)} ${toHex(scriptKey.slice(1))}`;

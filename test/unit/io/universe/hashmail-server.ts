@@ -47,7 +47,7 @@ export async function serveHashmail(): Promise<Hashmail> {
       if (desc.stream_id.length !== 64) return answer({ code: STATUS.INVALID_ARGUMENT, details: 'not 64 bytes' });
       if (streams.has(key)) return answer({ code: STATUS.ALREADY_EXISTS, details: 'stream already active' });
       streams.set(key, new Stream());
-      answer(null, { success: { desc } });
+      answer(null, { success: {} });
     },
     DelCipherBox({ request: { desc } }: ServerUnaryCall<Desc, object>, answer: sendUnaryData<object>) {
       if (streams.delete(toHex(desc.stream_id))) answer(null, {});
@@ -55,7 +55,8 @@ export async function serveHashmail(): Promise<Hashmail> {
     },
     SendStream(call: ServerReadableStream<Desc & { readonly msg: Bytes }, object>, answer: sendUnaryData<object>) {
       call.on('data', ({ desc, msg }) => streams.get(toHex(desc.stream_id))?.write(Uint8Array.from(msg)));
-      call.on('end', () => answer(null, {}));
+      // aperture answers the end of the stream so.
+      call.on('end', () => answer({ code: STATUS.UNKNOWN, details: 'EOF' }));
     },
     RecvStream(call: ServerWritableStream<Desc['desc'], object>) {
       const stream = streams.get(toHex(call.request.stream_id));
