@@ -251,8 +251,10 @@ test('lnkit verifies the supply that an issuer with tapd commits to: minted, bur
   const sums = { minted: '1000', burnt: '4', ignored: '0', outstanding: '996' };
   expect(await lnkit.ok('asset', 'supply', first)).toMatchObject({ valid: true, group_key: key, ...sums });
 
-  const place = ['--asset_anchor_point', left.chain_anchor.anchor_outpoint, '--asset_id', id, '--script_key', left.script_key];
-  await tapd.cli('universe', 'supplycommit', 'ignore', ...place, '--amount', '996');
+  // tapd tells the leaves of two commitments apart by their heights alone.
+  await network.mine(1);
+  const point = ['--asset_anchor_point', left.chain_anchor.anchor_outpoint, '--asset_id', id, '--script_key', left.script_key];
+  await tapd.cli('universe', 'supplycommit', 'ignore', ...point, '--amount', '996');
   const { commitments } = await lnkit.ok<{ commitments: readonly { outpoint: string }[] }>('asset', 'supply', first);
   const second = await committed('second', '--spent_outpoint', commitments[0]?.outpoint as string);
   const both = await lnkit.ok('asset', 'supply', first, second);
@@ -262,6 +264,9 @@ test('lnkit verifies the supply that an issuer with tapd commits to: minted, bur
     ignored_outputs: [{ outpoint: left.chain_anchor.anchor_outpoint, amount: '996' }],
   });
   expect((await lnkit.run('asset', 'supply', second)).exitCode).toBe(2);
+  // The same from the universe itself, which asks nobody for a macaroon here.
+  const place = tapd.courier.replace('universerpc://', '');
+  expect(await lnkit.ok('asset', 'supply', '--universe', place, '--group-key', key)).toEqual(both);
 });
 
 test('who can spend an asset is shown to the other, for its challenge and no other', async () => {

@@ -10,6 +10,7 @@ import type { ChainSource } from '../../io/chain/source.ts';
 import { checkScripts } from '../../io/regtest/scripts.ts';
 import type { AssetState } from '../../node/asset/types.ts';
 import { proofError } from '../asset/check.ts';
+import { fetchCommitments } from '../asset/fetch-supply.ts';
 import { defineOperation, notFound, usage } from '../define.ts';
 import { AppError } from '../error.ts';
 import { groupKeyOf, units } from '../forms/asset.ts';
@@ -23,8 +24,12 @@ export const assetSupply = defineOperation({
   name: 'asset.supply',
   needs: 'chain',
   params: object(
-    { commitments: list(text({ description: 'the JSON of each commitment of the group, the first one first' })) },
-    { group_key: text({ description: 'default: the group of the first minting among the leaves' }) },
+    {},
+    {
+      commitments: list(text({ description: 'the JSON of each commitment of the group, the first one first' })),
+      universe: text({ description: 'host:port of one that is asked for them instead' }),
+      group_key: text({ description: 'default: the group of the first minting among the leaves' }),
+    },
   ),
   result: object({
     valid: flag(),
@@ -34,9 +39,10 @@ export const assetSupply = defineOperation({
     commitments: list(object({ outpoint: outpoint(), height: count(), ...sums })),
     ignored_outputs: list(object({ outpoint: outpoint(), asset_id: hex(32), script_key: hex(33), amount: units() })),
   }),
-  async run({ runtime }, { commitments: texts, group_key: wanted }) {
+  async run({ runtime, signal }, { commitments: texts = [], universe, group_key: wanted }) {
     const chain = must(runtime.chain ?? undefined, 'the operation needs the chain');
-    const given = await Promise.all(texts.map(async (each) => withPlaces(commitmentOf(each), chain)));
+    const read = universe === undefined ? texts.map(commitmentOf) : await fetched(universe, { texts, wanted, signal });
+    const given = await Promise.all(read.map((each) => withPlaces(each, chain)));
     let supply = beginning(runtime.state.assets, given, wanted === undefined ? null : groupKeyOf(wanted));
     const facts = new ProofFacts(chain);
     const { groups } = runtime.state.assets;
@@ -70,6 +76,16 @@ export const assetSupply = defineOperation({
 function sumsText(supply: Supply): TypeOf<ReturnType<typeof object<typeof sums>>> {
   const { minted, burnt, ignored, outstanding } = sumsOf(supply);
   return { minted: `${minted}`, burnt: `${burnt}`, ignored: `${ignored}`, outstanding: `${outstanding}` };
+}
+
+/** Throws USAGE, and whatever the universe does. */
+function fetched(
+  universe: string,
+  part: { readonly texts: readonly string[]; readonly wanted: string | undefined; readonly signal: AbortSignal },
+): Promise<readonly GivenCommitment[]> {
+  if (part.texts.length > 0) throw usage('commitments come from files or from a universe, not from both');
+  if (part.wanted === undefined) throw usage('whose supply?', 'give --group-key KEY');
+  return fetchCommitments(universe, groupKeyOf(part.wanted), part.signal);
 }
 
 /** The burns with their places in the blocks that the chain has of them. */

@@ -26,6 +26,11 @@ export function commitmentOf(text: string): GivenCommitment {
   } catch (error) {
     throw malformed(`no JSON: ${(error as Error).message}`);
   }
+  return commitmentOfJson(json);
+}
+
+/** The same as an object; bytes may stand in it as they are, as gRPC gives them. Throws MALFORMED. */
+export function commitmentOfJson(json: unknown): GivenCommitment {
   const all = member(json, 'commitment');
   const chain = member(all['chain_data'], 'chain_data');
   const commitment: SupplyCommitment = {
@@ -70,6 +75,7 @@ function member(value: unknown, name: string): Readonly<Record<string, unknown>>
 
 /** Hexadecimal or base64, as the two ways to ask tapd answer. */
 function bytes(name: string, value: unknown): Bytes {
+  if (value instanceof Uint8Array) return Uint8Array.from(value);
   if (typeof value !== 'string') throw malformed(`${name} is missing`);
   const hex = tryHex(value);
   if (hex !== null) return hex;

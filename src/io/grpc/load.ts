@@ -8,6 +8,7 @@ export type Grpc = typeof import('@grpc/grpc-js');
 /** A service of `protos/`: the file, and its name in it. */
 export const SERVICES = {
   universe: { file: 'universe.proto', name: 'universerpc.Universe' },
+  supply: { file: 'supply.proto', name: 'universerpc.Universe' },
   mailbox: { file: 'mailbox.proto', name: 'authmailboxrpc.Mailbox' },
   hashmail: { file: 'hashmail.proto', name: 'hashmailrpc.HashMail' },
 } as const;

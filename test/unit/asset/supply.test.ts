@@ -1,6 +1,7 @@
 // Commitments to a supply that tapd 0.8.1 made on a chain of its own (test/data/supply): read, verified, and refused where anything is bent.
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { chainOf } from '../../../src/app/asset/fetch-supply.ts';
 import { commitmentOf, type GivenCommitment } from '../../../src/app/forms/supply.ts';
 import { decodeProof, type Proof as TreeProof, verifyProof } from '../../../src/asset/mssmt/proof.ts';
 import { treeRoot } from '../../../src/asset/mssmt/tree.ts';
@@ -10,6 +11,7 @@ import { placed, unplacedBlock } from '../../../src/asset/supply/place.ts';
 import { delegationKeyOf, newSupply, type Supply, type SupplyEnv, sumsOf, verifySupply } from '../../../src/asset/supply/verify.ts';
 import { interpretTapscript } from '../../../src/asset/vm/tapscript.ts';
 import { type Bytes, fromHex } from '../../../src/base/bytes.ts';
+import { fail, ok } from '../../../src/base/result.ts';
 import { blockHash, decodeBlock } from '../../../src/bitcoin/block.ts';
 
 interface Recorded {
@@ -140,4 +142,28 @@ test('text that is no commitment is refused as malformed, whatever is missing', 
   expect(refused({ ...whole, issuance_leaves: 'x' })).toBe('MALFORMED');
   expect(refused({ ...whole, burn_leaves: [{ raw_leaf: 'AAAA' }] })).toBe('MALFORMED');
   expect(refused({ ...whole, spent_commitment_outpoint: {} })).toBe('MALFORMED');
+});
+
+test('a universe is asked from the first commitment to the latest, and one that leads round in circles is not followed', async () => {
+  const [one, two] = recorded.commitments as unknown as readonly [unknown, unknown];
+  const asked: unknown[] = [];
+  const source = (next: unknown) => ({
+    fetch: async (which: unknown) => {
+      asked.push(which);
+      return ok(which === 'very_first' ? one : which === 'latest' ? two : next);
+    },
+  });
+  const { signal } = new AbortController();
+  const read = await chainOf(source(two), signal);
+  expect([read.map(({ commitment }) => commitment.height), asked]).toEqual([
+    [first.commitment.height, second.commitment.height],
+    ['latest', 'very_first', { after: commitmentPoint(first.commitment) }],
+  ]);
+  asked.length = 0;
+  await expect(chainOf(source(one), signal)).rejects.toMatchObject({ code: 'MALFORMED' });
+  expect(asked).toHaveLength(3);
+  await expect(chainOf(source({}), signal)).rejects.toMatchObject({ code: 'MALFORMED' });
+  const down = { fetch: async () => fail({ code: 'UNREACHABLE', message: 'nobody' } as const) };
+  await expect(chainOf(down, signal)).rejects.toMatchObject({ code: 'PEER_UNREACHABLE' });
+  await expect(chainOf(source(two), AbortSignal.abort())).rejects.toThrow('aborted');
 });
