@@ -4,12 +4,15 @@ import type { Anchor, AssetState } from '../../node/asset/types.ts';
 import { AppError } from '../error.ts';
 import type { OperationContext } from '../operation.ts';
 
+const LOOKING_MS = 5_000;
+
 /** A command that is the node itself lets couriers be asked once; a daemon does it all the time. `pauses` of earlier failures are kept or not. */
 export async function askCouriers({ runtime, signal, progress }: OperationContext, pauses: 'kept' | 'skipped'): Promise<void> {
   const { custodian } = runtime;
   if (custodian === null || custodian.isLive) return;
   progress('asking couriers');
-  await custodian.once({ signal, pauses });
+  // Who only looks is not kept waiting for long.
+  await custodian.once({ signal, pauses, ...(pauses === 'kept' ? { patienceMs: LOOKING_MS } : {}) });
 }
 
 /** Waits while the couriers are asked, until `pick` finds something; what was begun goes on in any case. Throws TIMEOUT or INTERRUPTED. */

@@ -1,8 +1,9 @@
-import { formatOutPoint } from '../../bitcoin/tx.ts';
+import { toHex } from '../../base/bytes.ts';
+import { formatOutPoint, formatTxId } from '../../bitcoin/tx.ts';
 import type { TryFailure } from '../../node/asset/custody.ts';
 import type { Anchor, AssetState } from '../../node/asset/types.ts';
 import { type CustodyPorts, DONE, type Tried, tried } from './custody-ports.ts';
-import { anchorName, deliver, deliveryJobs, deliveryName, keepInUniverse, notDelivered } from './delivery.ts';
+import { deliver, deliveryJobs, deliveryName, holdingsByAnchor, keepInUniverse, notDelivered } from './delivery.ts';
 import { Mailboxes } from './mailboxes.ts';
 import { receiptJobs, receiptName, receive } from './receipt.ts';
 
@@ -37,9 +38,11 @@ export class Custodian {
   readonly #mailboxes: Mailboxes;
   /** By name: no job runs twice at a time. */
   readonly #running = new Map<string, Promise<void>>();
-  /** Anchors that our own universe has, as they stand in their blocks. */
-  readonly #kept = new Set<string>();
-  readonly #keepAgainAt = new Map<string, number>();
+  /** Anchors that our own universe has, as they stand in their blocks: another block makes another object of one. */
+  readonly #kept = new WeakSet<Anchor>();
+  #keepAgainAt = 0;
+  /** By name, in unix seconds. */
+  readonly #rests = new Map<string, number>();
   #seen: AssetState | null = null;
   #timer: NodeJS.Timeout | null = null;
   #unwatch: (() => void) | null = null;
@@ -67,34 +70,47 @@ export class Custodian {
     this.#wake();
   }
 
-  /** Tries everything that waits, once, whether its pause is over or not; resolves when all of it was tried. Mailboxes are looked into. */
-  async once(part: { readonly signal: AbortSignal; readonly pauses: 'kept' | 'skipped' }): Promise<void> {
+  /**
+   * Tries everything that waits, once, and looks into the mailboxes; resolves when all of it was tried, or when `patienceMs` is over: who has not
+   * answered by then is asked again after a pause, as after any failure. `pauses` of earlier failures are kept or skipped.
+   */
+  async once(part: { readonly signal: AbortSignal; readonly pauses: 'kept' | 'skipped'; readonly patienceMs?: number }): Promise<void> {
     if (this.isLive) return;
-    await this.#mailboxes.lookInto(part.signal);
-    const begun = new Set<string>();
+    const { patienceMs } = part;
+    const signal = patienceMs === undefined ? part.signal : AbortSignal.any([part.signal, AbortSignal.timeout(patienceMs)]);
+    const over = new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      else signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    await Promise.race([this.#mailboxes.lookInto(signal), over]);
+    const begun = new Map<string, Job>();
     for (;;) {
       const now = part.pauses === 'kept' ? this.#ports.env().now : Number.POSITIVE_INFINITY;
       const due = [...this.#deliveries(), ...this.#receipts()].filter((job) => job.retryAt <= now && !begun.has(job.name));
-      if (due.length === 0 || part.signal.aborted) break;
+      if (due.length === 0 || signal.aborted) break;
       for (const job of due.slice(0, this.#atOnce)) {
-        begun.add(job.name);
+        begun.set(job.name, job);
         this.#begin(job);
       }
-      await Promise.all(this.#running.values());
+      await Promise.race([Promise.all(this.#running.values()), over]);
     }
+    const slow = [...this.#running.keys()].flatMap((name) => begun.get(name) ?? []);
+    for (const job of slow) await job.failed({ code: 'TIMEOUT', message: 'no answer in time' });
+    if (signal.aborted) return;
     await this.#mailboxes.removeProved();
-    await this.#keepNewest(part.signal);
+    await this.#keepNewest(signal);
   }
 
   /** What is older than some anchors that our own universe has was put there by the runs before. */
   async #keepNewest(signal: AbortSignal): Promise<void> {
-    const anchors = [...this.#ports.state().assets.anchors.values()].filter(({ block }) => block !== null);
-    anchors.sort((a, b) => (b.block?.height ?? 0) - (a.block?.height ?? 0));
+    const { anchors } = this.#ports.state().assets;
+    const newestFirst = [...anchors.values()].filter(({ block }) => block !== null).sort((a, b) => heightOf(b) - heightOf(a));
+    if (newestFirst.length === 0) return;
+    const holdings = holdingsByAnchor(this.#ports.state().assets);
     let there = 0;
-    for (const anchor of anchors) {
+    for (const anchor of newestFirst) {
       if (there === KEPT_IS_KEPT || signal.aborted) return;
-      const kept = await this.#keep(anchor);
-      if (!kept.ok) this.#ports.log('warn', `our own universe did not take ${anchorName(anchor)}: ${kept.failure.message}`);
+      const kept = await this.#keep(anchor, holdings);
       there = kept.ok && kept.value.wasThere ? there + 1 : 0;
     }
   }
@@ -118,7 +134,8 @@ export class Custodian {
     let next = Number.POSITIVE_INFINITY;
     for (const job of this.#jobs()) {
       if (this.#running.has(job.name)) continue;
-      if (job.retryAt > now) next = Math.min(next, job.retryAt);
+      const due = Math.max(job.retryAt, this.#rests.get(job.name) ?? 0);
+      if (due > now) next = Math.min(next, due);
       // One that ends wakes again.
       else if (this.#running.size < this.#atOnce) this.#begin(job);
     }
@@ -137,6 +154,9 @@ export class Custodian {
       .catch((error: unknown) => this.#ports.log('warn', `${job.name}: ${(error as Error).message}`))
       .finally(() => {
         this.#running.delete(job.name);
+        // Whatever it came to, the same is not begun again at once.
+        if (this.#rests.size > MOST_RESTS) this.#rests.clear();
+        this.#rests.set(job.name, this.#ports.env().now + 1);
         this.#wake();
       });
     this.#running.set(job.name, run);
@@ -169,34 +189,37 @@ export class Custodian {
     }));
   }
 
+  /** All that our own universe does not have yet, one after the other. */
   #keeping(): readonly Job[] {
-    const jobs: Job[] = [];
-    for (const anchor of this.#ports.state().assets.anchors.values()) {
-      if (anchor.block === null) continue;
-      const name = anchorName(anchor);
-      if (this.#kept.has(name)) continue;
-      jobs.push({
-        name: `keep ${name}`,
-        retryAt: this.#keepAgainAt.get(name) ?? 0,
-        run: async () => {
-          const kept = await this.#keep(anchor);
-          if (kept.ok) this.#kept.add(name);
-          return kept.ok ? DONE : kept;
-        },
-        failed: async (failure) => {
-          this.#keepAgainAt.set(name, this.#ports.env().now + KEEP_PAUSE_SECONDS);
-          this.#ports.log('warn', `our own universe did not take ${name}: ${failure.code} ${failure.message}`);
-        },
-      });
-    }
-    return jobs;
+    const waiting = [...this.#ports.state().assets.anchors.values()].filter((anchor) => anchor.block !== null && !this.#kept.has(anchor));
+    if (waiting.length === 0) return [];
+    const run = async (): Promise<Tried> => {
+      let outcome = DONE;
+      const holdings = holdingsByAnchor(this.#ports.state().assets);
+      for (const anchor of waiting) {
+        if (this.#abort.signal.aborted) break;
+        const kept = await this.#keep(anchor, holdings);
+        if (kept.ok) this.#kept.add(anchor);
+        else outcome = kept;
+      }
+      return outcome;
+    };
+    const failed = async (): Promise<void> => {
+      this.#keepAgainAt = this.#ports.env().now + KEEP_PAUSE_SECONDS;
+    };
+    return [{ name: 'keep', retryAt: this.#keepAgainAt, run, failed }];
   }
 
-  #keep(anchor: Anchor): ReturnType<typeof keepInUniverse> {
-    return tried(() => keepInUniverse(this.#ports, anchor));
+  async #keep(anchor: Anchor, holdings: ReturnType<typeof holdingsByAnchor>): ReturnType<typeof keepInUniverse> {
+    const kept = await tried(() => keepInUniverse(this.#ports, anchor, holdings.get(toHex(anchor.txid)) ?? []));
+    if (!kept.ok)
+      this.#ports.log('warn', `our own universe did not take ${formatTxId(anchor.txid)}: ${kept.failure.code} ${kept.failure.message}`);
+    return kept;
   }
 }
 
+const heightOf = ({ block }: Anchor): number => block?.height ?? 0;
+const MOST_RESTS = 1_000;
 const KEEP_PAUSE_SECONDS = 60;
 const KEPT_IS_KEPT = 8;
 /** An end is not held up for longer by a courier that does not answer. */

@@ -8,7 +8,6 @@ import { encodeFragment, FRAGMENT_VERSION, UNIQUE_PEDERSEN } from '../../asset/f
 import { sealTo } from '../../asset/fragment-seal.ts';
 import { verifyInclusion } from '../../asset/proof/output.ts';
 import { decodeProof } from '../../asset/proof/proof.ts';
-import { must } from '../../base/assert.ts';
 import { type Bytes, equal, toHex } from '../../base/bytes.ts';
 import { ok, type Result } from '../../base/result.ts';
 import type { UnixTime } from '../../base/units.ts';
@@ -155,20 +154,35 @@ export async function notDelivered(ports: CustodyPorts, job: DeliveryJob, failur
 }
 
 /** Puts what an anchor holds into our own universe: whoever gets something of it asks there. Says whether it had all of it already. */
-export async function keepInUniverse(ports: CustodyPorts, anchor: Anchor): Promise<Result<{ readonly wasThere: boolean }, TryFailure>> {
+export async function keepInUniverse(
+  ports: CustodyPorts,
+  { block }: Anchor,
+  holdings: readonly Holding[],
+): Promise<Result<{ readonly wasThere: boolean }, TryFailure>> {
   const universe = await ports.universe();
   let wasThere = true;
-  if (universe === null || anchor.block === null) return ok({ wasThere });
-  for (const holding of ports.state().assets.holdings.values()) {
-    const { outPoint, fate } = holding.facts;
+  if (universe === null || block === null) return ok({ wasThere });
+  for (const holding of holdings) {
     // Tombstones prove nothing to anybody, and those of a group would have one place between them.
-    if (!equal(outPoint.txid, anchor.txid) || fate === 'tombstone' || (await hasIt(universe, holding, anchor.block))) continue;
+    if (holding.facts.fate === 'tombstone' || (await hasIt(universe, holding, block))) continue;
     wasThere = false;
     const leaves = leavesFor(ports, holding);
     if (!leaves.ok) return leaves;
     for (const stored of await universe.insertMany(leaves.value)) if (!stored.ok) return stored;
   }
   return ok({ wasThere });
+}
+
+/** All holdings by the transactions (in hexadecimal) that they stand in. */
+export function holdingsByAnchor(state: AssetState): ReadonlyMap<string, readonly Holding[]> {
+  const found = new Map<string, Holding[]>();
+  for (const holding of state.holdings.values()) {
+    const txid = toHex(holding.facts.outPoint.txid);
+    const there = found.get(txid);
+    if (there === undefined) found.set(txid, [holding]);
+    else there.push(holding);
+  }
+  return found;
 }
 
 /** Whether the last transition is there, as it stands in the block that has it now. */
@@ -182,10 +196,6 @@ async function hasIt(universe: KeepingUniverse, { facts, proof }: Holding, block
   const stored = there.ok && there.value !== null ? decodeProof(there.value.proof) : null;
   return stored?.ok === true && equal(blockHash(stored.value.blockHeader), blockHash(block.header));
 }
-
-/** Names an anchor in its block. */
-export const anchorName = ({ txid, block }: Anchor): string =>
-  `${toHex(txid)} ${toHex(blockHash(must(block ?? undefined, 'an anchor in a block').header))}`;
 
 /** What our own proofs cannot fail at. */
 function certain<T>(result: Result<T, TryFailure>): T {

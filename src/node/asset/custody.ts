@@ -143,7 +143,9 @@ function arrived(draft: Draft, id: CommandId, action: Extract<CustodyAction, { k
   const { outPoint, height, parts } = action;
   const known = address.arrivals.some((arrival) => sameOutPoint(arrival.outPoint, outPoint));
   if (!known) {
-    const next = [...address.arrivals, { outPoint, height, parts, provedAt: null, ...UNTRIED }];
+    // Whoever asked the chain may have seen a block that is still to come here: when it does, it is noted.
+    const at = height <= draft.env.height ? height : null;
+    const next = [...address.arrivals, { outPoint, height: at, parts, provedAt: null, ...UNTRIED }];
     update(draft, { assets: withAddress(assets, { ...address, arrivals: next }) });
   }
   reply(draft, id, { kind: 'done' });

@@ -99,21 +99,41 @@ test('a courier that is away is tried again after pauses that double, and a rest
   expect(delivery(alice)).toMatchObject({ deliveredAt: alice.node.now, lastError: null });
 });
 
-test('whoever crashes before or after any commit of a delivery or a receipt ends with the same', async () => {
-  for (const before of ['delivered', 'import_files'] as const) {
-    const { chain, alice, bob, ids } = world(seedling('coin', 9n));
-    alice.node.send(bob.node.address(idOf(ids), 4n));
+const CRASHES = ['delivered', 'not_delivered', 'not_proved', 'import_files', 'arrived', 'proved'] as const;
+test.each(CRASHES)('whoever crashes at the commit of %s, and at any after it, ends with the same', async (before) => {
+  for (const version of [1, 2] as const) {
+    const { chain, server, alice, bob, ids } = world(seedling('coin', 9n));
+    const to = version === 1 ? bob.node.address(idOf(ids), 4n) : openAddress(bob.node, idOf(ids), 4n);
+    sendTo(alice.node, to);
     chain.mine();
-    for (const keeper of [alice, bob]) {
-      keeper.crashBefore = before;
-      await keeper.work();
-      keeper.restart();
-      await keeper.work();
-      await keeper.work();
-    }
+    const crash = async (): Promise<void> => {
+      for (const keeper of [bob, alice, bob]) {
+        keeper.crashBefore = before;
+        await keeper.work();
+        keeper.restart();
+      }
+    };
+    server.isAway = true;
+    await crash();
+    server.isAway = false;
+    await crash();
+    chain.unmine();
+    chain.mine();
+    await crash();
+    for (const keeper of [alice, bob, bob]) await keeper.work();
     expect([delivery(alice).deliveredAt !== null, status(bob), bob.node.amounts()]).toEqual([true, 'completed', [4n]]);
     expect(alice.node.amounts()).toEqual([5n]);
+    bob.node.verified(bob.node.file(bob.node.free()[0] as Holding));
   }
+});
+
+test('who only looks is not kept waiting by a courier that does not answer, and the pause counts', async () => {
+  const { chain, server, alice, bob, ids } = world(seedling('coin', 9n));
+  alice.node.send(bob.node.address(idOf(ids), 4n));
+  chain.mine();
+  server.deliver = () => new Promise(() => {});
+  await alice.custodian.once({ signal: new AbortController().signal, pauses: 'kept', patienceMs: 30 });
+  expect(delivery(alice)).toMatchObject({ attempts: 1, lastError: { code: 'TIMEOUT' } });
 });
 
 test('what was delivered of a block that left the chain is delivered again; who has it proves it anew from the chain alone', async () => {
