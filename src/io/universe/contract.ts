@@ -35,7 +35,7 @@ export interface Page {
 
 /**
  * UNREACHABLE: nobody answered. PROTOCOL: the answer is not one. REFUSED: the universe says no. INVALID: the proof does not hold.
- * UNKNOWN_PREDECESSOR: the transition before it is not there. TOO_LARGE: past a limit that is stated in the message.
+ * UNKNOWN_PREDECESSOR: what it builds on is not there yet (the transition before it, the first asset of its group, its block). TOO_LARGE: past a limit that is stated in the message.
  */
 export interface UniverseFailure {
   readonly code: 'UNREACHABLE' | 'PROTOCOL' | 'REFUSED' | 'INVALID' | 'UNKNOWN_PREDECESSOR' | 'TOO_LARGE' | 'TIMEOUT';

@@ -12,6 +12,7 @@ import { leafKeyOf, leafTreeKey, type ProofType, universeIdOf } from '../../asse
 import { must } from '../../base/assert.ts';
 import { type Bytes, equal, toHex } from '../../base/bytes.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
+import { height } from '../../base/units.ts';
 import { equalOutPoint, formatOutPoint } from '../../bitcoin/tx.ts';
 import { type ProofChain, ProofFacts, rememberedChain } from '../chain/proof-facts.ts';
 import type { ChainFailure, ChainSource } from '../chain/source.ts';
@@ -203,6 +204,10 @@ export class LocalUniverse implements Universe {
     const { proof } = arrival;
     const previous = this.#previous(proof, batch);
     if (!previous.ok) return previous;
+    const block = await chain.blockHash(height(proof.blockHeight));
+    if (!block.ok) return refuse('UNREACHABLE', block.failure.message);
+    // Who inserts may see a block sooner than our backend does.
+    if (block.value === null) return refuse('UNKNOWN_PREDECESSOR', `our chain has no block ${proof.blockHeight} yet`);
     const facts = new ProofFacts(chain);
     // A leaf of another network is refused by its block, before any work is spent on it.
     const foreign = await facts.falseClaim(proof.blockHeader, proof.blockHeight);

@@ -110,8 +110,10 @@ test('a forged transition is refused and nothing of it is stored', async () => {
     asset: { ...proof.asset, prevWitnesses: [{ ...(witness as never as object), txWitness: [] } as never] },
   });
   expect(codeOf(await universe.insert({ ...lastLeaf(moved), proof: forged }))).toBe('INVALID');
-  world.headers.delete(proof.blockHeight);
+  world.headers.set(proof.blockHeight, { ...proof.blockHeader, nonce: 7 });
   expect(codeOf(await universe.insert(lastLeaf(moved)))).toBe('INVALID');
+  world.headers.delete(proof.blockHeight);
+  expect(codeOf(await universe.insert(lastLeaf(moved)))).toBe('UNKNOWN_PREDECESSOR');
   expect(valid(await universe.roots({ offset: 0, limit: 10 }))).toHaveLength(1);
 });
 

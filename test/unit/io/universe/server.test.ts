@@ -131,7 +131,7 @@ test('a proof of a block that is not in the chain yet is worth another try, one 
   const { headers } = place.world;
   const held = new Map(headers);
   headers.clear();
-  expect(codeOf(await remote.insert(leaf))).toBe('UNREACHABLE');
+  expect(codeOf(await remote.insert(leaf))).toBe('UNKNOWN_PREDECESSOR');
   for (const [at, header] of held) headers.set(at, header);
   expect(codeOf(await remote.insert({ ...leaf, assetId: new Uint8Array(32) }))).toBe('INVALID');
   expect(codeOf(await remote.insert({ ...leaf, proof: leaf.proof.slice(0, -1) }))).toBe('INVALID');
