@@ -10,6 +10,8 @@ import { withTapd } from './proof-rivals.ts';
 const TRANSITIONS = 1_000;
 /** A file whose transitions, held together, would pass the limit many times. */
 const LONG = 10_000;
+/** As many as an operator may have. */
+const HELD = 10_000;
 
 /**
  * A proof file of one asset that moves to a new key with each transition of version 1: every proof and signature verified, read from disk; in
@@ -22,9 +24,11 @@ export const bench: Bench = {
     const rounds = runs(3);
     const transitions = Number(only('transitions') ?? TRANSITIONS);
     for (const count of only('transitions') === null ? [transitions, LONG] : [transitions]) {
-      const verified = alone(count, rounds, note);
+      const { verified, heldKib } = alone(count, rounds, note);
       const perSecond = median(verified.map(({ ms }) => (count * 1000) / ms));
       report({ metric: 'transitions_per_s', value: perSecond, unit: '1/s', n: rounds, transitions: count, mode: 'alone' });
+      if (count === transitions)
+        report({ metric: 'held_rss_mib', value: median(heldKib.map((kib) => kib / 1024)), unit: 'MiB', n: rounds, holdings: HELD });
       report({ metric: 'peak_rss_mib', value: median(verified.map(({ kib }) => kib / 1024)), unit: 'MiB', n: rounds, transitions: count });
     }
     if (only('rival') === 'none') return;
@@ -49,17 +53,30 @@ export const bench: Bench = {
   },
 };
 
-function alone(transitions: number, rounds: number, note: (text: string) => void): readonly Verified[] {
+function alone(transitions: number, rounds: number, note: (text: string) => void): Alone {
   const folder = mkdtempSync(join(tmpdir(), 'lnkit-bench-'));
   try {
     const path = join(folder, 'asset.proof');
     const file = longFile(newWorld(), transitions);
     writeFileSync(path, file);
     note(`a file of ${transitions} transitions, ${file.length} bytes`);
-    return Array.from({ length: rounds }, () => verifyApart(path));
+    const verified = Array.from({ length: rounds }, () => verifyApart(path));
+    return { verified, heldKib: Array.from({ length: rounds }, () => holdApart(path)) };
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+interface Alone {
+  readonly verified: readonly Verified[];
+  readonly heldKib: readonly number[];
+}
+
+/** The memory of a wallet's holdings, whose transitions the file has. */
+function holdApart(path: string): number {
+  const child = fileURLToPath(new URL('./holdings-child.ts', import.meta.url));
+  const out = execFileSync(process.execPath, ['--expose-gc', child, path, `${HELD}`], { encoding: 'utf8' });
+  return (JSON.parse(out) as { readonly kib: number }).kib;
 }
 
 interface Verified {
