@@ -157,6 +157,8 @@ test('units are offered for bitcoin, the offer is verified and accepted, and can
     ['anchor_psbt', 'cHNidP8=', 'MALFORMED'],
     ['network', 'bitcoin', 'WRONG_NETWORK'],
     ['expires_at', 5 as never, 'EXPIRED'],
+    ['price_sat', '7000', 'MALFORMED'],
+    ['amount', '1000', 'MALFORMED'],
   ] as const) {
     writeFileSync(path('forged'), JSON.stringify({ ...forged, [name]: change }));
     expect((await refused('bob', 'asset', 'swap', 'accept', path('forged')))[0], name).toBe(code);

@@ -9,12 +9,12 @@ export const assetLeaseList = defineOperation({
   params: object({}),
   result: object({
     leases: list(
-      object({ outpoint: outpoint(), purpose: choice(['packet', 'swap']), id: hex(32), created_at: time(), expires_at: time() }),
+      object({ outpoint: outpoint(), purpose: choice(['packet', 'swap', 'lapsed']), id: hex(32), created_at: time(), expires_at: time() }),
     ),
   }),
   async run({ runtime }) {
     const { now } = runtime.env();
-    const current = runtime.state.assets.leases.filter(({ expiresAt }) => expiresAt > now);
+    const current = runtime.state.assets.leases.filter(({ expiresAt, purpose }) => expiresAt > now && purpose !== 'lapsed');
     return {
       leases: current.map(({ outPoint, purpose, id, createdAt, expiresAt }) => ({
         outpoint: formatOutPoint(outPoint),

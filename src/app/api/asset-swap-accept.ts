@@ -25,7 +25,7 @@ export const assetSwapAccept = defineOperation({
   result: withProperties(assetSentSchema, { asset_id: hex(32), amount: units(), price_sat: amount() }),
   async run(context, params) {
     const { runtime, network, signal } = context;
-    const { packet, anchor, proof, expiresAt } = readSwap(params.offer, network);
+    const { packet, anchor, proof, expiresAt, claims } = readSwap(params.offer, network);
     if (expiresAt <= runtime.env().now)
       throw new AppError({ code: 'EXPIRED', message: 'the offer has run out', hint: 'ask the seller for a new one' });
     const chain = must(runtime.chain ?? undefined, 'the operation needs the chain');
@@ -35,6 +35,14 @@ export const assetSwapAccept = defineOperation({
     if (!checked.ok) throw proofError(checked.failure);
     const { asset, outPoint } = checked.value.snapshot;
     const id = toHex(assetId(asset.genesis));
+    const facts = { asset_id: id, amount: `${asset.amount}`, price_sat: `${anchor.tx.outputs[0]?.amount}` };
+    // A person reads these, and pays for what was signed.
+    for (const name of ['asset_id', 'amount', 'price_sat'] as const)
+      if (claims[name] !== facts[name])
+        throw new AppError({
+          code: 'MALFORMED',
+          message: `the offer says ${name} ${claims[name].slice(0, 80)}, and its signatures ${facts[name]}`,
+        });
     const wrong = (what: string): AppError =>
       new AppError({ code: 'POLICY', message: `the offer is of ${what}`, hint: 'nothing was signed' });
     if (params.asset !== undefined && params.asset !== id) throw wrong(`asset ${id}`);
@@ -53,7 +61,6 @@ export const assetSwapAccept = defineOperation({
     const what = { kind: 'accept_swap', packet, anchor, file, ...rest } as const;
     const reply = await commanded(context, { kind: 'asset', what }, 'asset_anchor');
     const price = must(reply.anchor.tx.outputs[0], 'the payment').amount;
-    const facts = { asset_id: id, amount: `${asset.amount}`, price_sat: jsonInteger(price) };
-    return { ...assetSentJson(runtime.state.assets, reply), ...facts };
+    return { ...assetSentJson(runtime.state.assets, reply), ...facts, price_sat: jsonInteger(price) };
   },
 });

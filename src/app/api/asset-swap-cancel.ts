@@ -14,7 +14,7 @@ export const assetSwapCancel = defineOperation({
   async run(context, { offer, dry_run: dryRun, fee_rate_sat_per_vbyte: rate }) {
     const { assets } = context.runtime.state;
     if (tryHex(offer.length % 2 === 0 ? offer : `${offer}0`) === null) throw usage(`"${offer}" is no id of an offer`);
-    const found = assets.leases.filter(({ purpose, id }) => purpose === 'swap' && toHex(id).startsWith(offer.toLowerCase()));
+    const found = assets.leases.filter(({ purpose, id }) => purpose !== 'packet' && toHex(id).startsWith(offer.toLowerCase()));
     const [lease] = found;
     if (lease === undefined || found.length > 1)
       throw notFound(`there is no offer ${offer}`, '`lnkit asset swap list` shows those that are open');

@@ -15,7 +15,7 @@ export const assetSwapList = defineOperation({
         id: hex(32),
         outpoint: outpoint(),
         asset: nullable(holdingSchema),
-        expired: flag(),
+        expired: flag({ description: 'its asset is not held back any more; it can be accepted until that is spent' }),
         created_at: time(),
         expires_at: time(),
       }),
@@ -27,7 +27,7 @@ export const assetSwapList = defineOperation({
     const holdings = [...assets.holdings.values()];
     return {
       offers: assets.leases
-        .filter(({ purpose }) => purpose === 'swap')
+        .filter(({ purpose }) => purpose !== 'packet')
         .map(({ id, outPoint, createdAt, expiresAt }) => {
           const holding = holdings.find((each) => equalOutPoint(each.facts.outPoint, outPoint) && isHeld(assets, each));
           return {

@@ -12,12 +12,14 @@ import { packetOf, psbtBytes } from '../forms/asset-packet.ts';
 const MAX_BYTES = 64 * 1024 * 1024;
 const FORMAT = 'lnkit-asset-swap';
 
-/** What a seller gives away: both legs, signed, and the proof of what is sold. What else stands in the file is for people. */
+/** What a seller gives away: both legs, signed, and the proof of what is sold. What else stands in the file is for people, and must agree. */
 export interface SwapFile {
   readonly packet: VirtualPacket;
   readonly anchor: PsbtMaps;
   readonly proof: Bytes;
   readonly expiresAt: number;
+  /** What it says for people to read; whoever accepts it compares it with what was signed. */
+  readonly claims: { readonly asset_id: string; readonly amount: string; readonly price_sat: string };
 }
 
 export interface SwapFileJson {
@@ -84,5 +86,6 @@ export function readSwap(given: string, network: Network): SwapFile {
     throw new AppError({ code: 'WRONG_NETWORK', message: `the offer is for ${textOf('network').slice(0, 20)}, not ${network}` });
   const anchor = decodePsbtMaps(psbtBytes(textOf('anchor_psbt')));
   if (!anchor.ok) throw broken(`the Bitcoin leg of the offer: ${anchor.failure.message}`);
-  return { packet: packetOf(textOf('virtual_psbt'), network), anchor: anchor.value, proof: psbtBytes(textOf('proof')), expiresAt };
+  const claims = { asset_id: textOf('asset_id'), amount: textOf('amount'), price_sat: textOf('price_sat') };
+  return { claims, packet: packetOf(textOf('virtual_psbt'), network), anchor: anchor.value, proof: psbtBytes(textOf('proof')), expiresAt };
 }

@@ -13,6 +13,7 @@ import type { NodeEnv, NodeFailure } from '../types.ts';
 import type { Wallet } from '../wallet/types.ts';
 import { fundAnchor } from './anchor-tx.ts';
 import { assemble, type OwnKeys, type Placed, type Site, type Transfer } from './assemble.ts';
+import { anchorOf } from './files.ts';
 import { NO_BASE } from './holding.ts';
 import { leaseOf, released } from './lease.ts';
 import { type OwnKeyIndexes, ownKeyIndexes } from './own-keys.ts';
@@ -84,6 +85,8 @@ function readAll(state: AssetState, env: NodeEnv, packets: readonly VirtualPacke
         return fail({ code: 'NOT_FOUND', message: `no asset of ours is at ${formatOutPoint(prevId.outPoint)}` });
       const lease = leaseOf(state, prevId.outPoint);
       if (!isHeld(state, holding) || holding.spentBy !== null) return fail({ code: 'POLICY', message: 'an input is spent already' });
+      if (anchorOf(state, holding).block === null)
+        return fail({ code: 'POLICY', message: 'an input is in no block yet', hint: 'wait for a confirmation' });
       if (lease !== null && !equal(lease.id, packetId(packet)))
         return fail({
           code: 'POLICY',

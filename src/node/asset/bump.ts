@@ -79,6 +79,8 @@ function inputsOf(state: AssetState, wallet: Wallet, { tx }: Anchor): Result<Inp
     const coin = wallet.coins.get(outPointKey(input.prevout));
     const { witness, sequence } = input;
     if (coin !== undefined) coins.push(coin);
+    else if (coins.length > 0)
+      return fail({ code: 'POLICY', message: 'its inputs stand in an order that is not ours', hint: 'try --method cpfp' });
     else if (holding !== undefined && holding.internalKeyIndex !== null)
       assetInputs.push({ ...anchorInputOf(holding.proof), internalKeyIndex: holding.internalKeyIndex });
     else if (holding !== undefined && lendsItself(input))

@@ -102,7 +102,7 @@ const delivery2: Codec<Delivery> = struct({ ...deliveryFields, ...triesFields })
 const anchor3: Codec<Anchor> = struct({ ...anchorFields, deliveries: list(bigsizeNumber, delivery2), ...anchorExtras });
 export const anchorCodec: Codec<Anchor> = versioned(anchor1, anchor2, anchor3);
 
-const purpose: Codec<LeasePurpose> = oneOf('packet', 'swap');
+const purpose: Codec<LeasePurpose> = oneOf('packet', 'swap', 'lapsed');
 const lease: Codec<Lease> = struct({ outPoint: outPointCodec, purpose, id: key, createdAt: time, expiresAt: time });
 export const leasesCodec: Codec<readonly Lease[]> = versioned(list(bigsizeNumber, lease));
 

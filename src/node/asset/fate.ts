@@ -68,6 +68,7 @@ function withHeirs(anchors: readonly Anchor[], isCondemned: (anchor: Anchor) => 
 
 /** Each holding with the transaction that spends it now; one that nobody spends any more is free again. */
 export function settleSpends(state: AssetState): AssetState {
+  if (settled.get(state.anchors) === state.holdings) return state;
   const { spenders } = fatesOf(state);
   let { holdings } = state;
   for (const holding of state.holdings.values()) {
@@ -78,8 +79,10 @@ export function settleSpends(state: AssetState): AssetState {
     const same = next === spentBy || (next !== null && spentBy !== null && equal(next, spentBy));
     if (!same) holdings = holdings.set(holding.key, { ...holding, spentBy: next });
   }
+  settled.set(state.anchors, holdings);
   return holdings === state.holdings ? state : { ...state, holdings };
 }
+const settled = new WeakMap<AssetState['anchors'], AssetState['holdings']>();
 
 /** Our transactions that should be in a mempool or in the chain, oldest first; the wallet knows those that it has a coin in. */
 export const unconfirmedAnchors = (state: Pick<AssetState, 'anchors'>): readonly Anchor[] =>

@@ -8,7 +8,7 @@ import type { AssetState, Lease } from './types.ts';
 export const leaseOf = (state: Pick<AssetState, 'leases'>, outPoint: OutPoint): Lease | null => {
   if (state.leases.length === 0) return null;
   const place = placeOf(outPoint);
-  return state.leases.find((lease) => placeOf(lease.outPoint) === place) ?? null;
+  return state.leases.find(({ purpose, outPoint: held }) => purpose !== 'lapsed' && placeOf(held) === place) ?? null;
 };
 
 /** With the leases; one of the same output gives way. */
@@ -17,10 +17,14 @@ export function withLeases(state: AssetState, leases: readonly Lease[]): AssetSt
   return { ...state, leases: [...state.leases.filter(({ outPoint }) => !places.has(placeOf(outPoint))), ...leases] };
 }
 
-/** Without the leases that have run out. */
+/** Without the leases that have run out; of an offer it is remembered that it was made. */
 export function withoutExpired(state: AssetState, now: UnixTime): AssetState {
-  const leases = state.leases.filter(({ expiresAt }) => expiresAt > now);
-  return leases.length === state.leases.length ? state : { ...state, leases };
+  if (!state.leases.some(({ expiresAt, purpose }) => expiresAt <= now && purpose !== 'lapsed')) return state;
+  const leases = state.leases.flatMap((lease): readonly Lease[] => {
+    if (lease.expiresAt > now) return [lease];
+    return lease.purpose === 'packet' ? [] : [{ ...lease, purpose: 'lapsed' }];
+  });
+  return { ...state, leases };
 }
 
 /** Without those of one packet or offer, or of one output. */

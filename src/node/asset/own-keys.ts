@@ -94,4 +94,4 @@ export function moveToSelf(
 }
 
 const isAt = (state: AssetState, holding: Holding, outPoint: OutPoint): boolean =>
-  equalOutPoint(holding.facts.outPoint, outPoint) && isHeld(state, holding);
+  equalOutPoint(holding.facts.outPoint, outPoint) && isHeld(state, holding) && holding.spentBy === null;

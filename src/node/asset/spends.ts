@@ -19,7 +19,7 @@ export function connectSpends(state: AssetState, block: BlockInput): AssetState 
     const taken = tx.inputs.filter(({ prevout }) => places.has(placeOf(prevout)));
     if (taken.length === 0 || block.header === undefined) continue;
     const spent = new Set(taken.map(({ prevout }) => placeOf(prevout)));
-    const sold = leases.some(({ purpose, outPoint }) => purpose === 'swap' && spent.has(placeOf(outPoint)));
+    const sold = leases.some(({ purpose, outPoint }) => purpose !== 'packet' && spent.has(placeOf(outPoint)));
     leases = leases.filter(({ outPoint }) => !spent.has(placeOf(outPoint)));
     txids ??= block.txs.map(txId);
     const id = txids[index] as ReturnType<typeof txId>;

@@ -155,7 +155,8 @@ export interface Lease {
   readonly expiresAt: UnixTime;
 }
 
-export type LeasePurpose = 'packet' | 'swap';
+/** `lapsed`: an offer that has run out. It holds nothing back any more, and whoever has it can accept it until its asset is spent. */
+export type LeasePurpose = 'packet' | 'swap' | 'lapsed';
 
 /** An asset in an anchor, ours or not: the last transition of its file, and what came before. */
 export interface Holding {

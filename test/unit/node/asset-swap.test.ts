@@ -279,3 +279,16 @@ test('an offer is read from its bytes, and its check stands on the proof alone',
   const other = { ...offer.holding.proof.asset, amount: 301n };
   expect(checkSwapOffer({ ...legs, asset: other, outPoint, spent: output })).toMatchObject({ ok: false });
 });
+
+test('an offer that has run out holds nothing back, is remembered until its asset is spent, and can still be cancelled', () => {
+  const { chain, seller, assetId } = market();
+  const request = { assetId, amount: 300n, priceSat: sat(PRICE), lifeSeconds: 0 };
+  const { offer } = seller.told({ kind: 'offer_swap', request, dryRun: false }, 'asset_offer');
+  seller.told({ kind: 'new_keys' }, 'asset_keys');
+  seller.restart();
+  expect([seller.amounts(), seller.assets.leases.map(({ purpose }) => purpose)]).toEqual([[300n, 700n], ['lapsed']]);
+  const cancel = { kind: 'move_asset', assetId, amount: 300n, from: offer.outPoint, note: null, feerate: null, dryRun: false } as const;
+  seller.told(cancel, 'asset_anchor');
+  chain.mine();
+  expect([seller.amounts(), seller.assets.leases]).toEqual([[300n, 700n], []]);
+});
