@@ -1,21 +1,18 @@
 import { isGenesisAsset } from '../../asset/asset.ts';
 import { previousLeaf, type UniverseLeaf } from '../../asset/courier.ts';
 import { assetId } from '../../asset/genesis.ts';
-import { sameGroup } from '../../asset/group-key.ts';
 import type { NodeRef } from '../../asset/mssmt/node.ts';
-import { bytesSource, openFile } from '../../asset/proof/file.ts';
 import { decodeProof, type Proof } from '../../asset/proof/proof.ts';
 import { type ProofFailure, type Standing, type VerifyEnv, verifyProof } from '../../asset/proof/verify.ts';
-import { type FileEnv, verifySteps } from '../../asset/proof/verify-file.ts';
 import { type Arrival, arrivalOf } from '../../asset/universe/diff.ts';
 import { leafKeyOf, leafTreeKey, type ProofType, universeIdOf } from '../../asset/universe/id.ts';
 import { must } from '../../base/assert.ts';
 import { type Bytes, equal, toHex } from '../../base/bytes.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
 import { height } from '../../base/units.ts';
-import { equalOutPoint, formatOutPoint } from '../../bitcoin/tx.ts';
+import { formatOutPoint } from '../../bitcoin/tx.ts';
 import { type ProofChain, ProofFacts, rememberedChain } from '../chain/proof-facts.ts';
-import type { ChainFailure, ChainSource } from '../chain/source.ts';
+import type { ChainSource } from '../chain/source.ts';
 import { checkScripts } from '../regtest/scripts.ts';
 import type { LeafKey, Page, Universe, UniverseFailure, UniverseId, UniverseProof, UniverseRoot } from './contract.ts';
 import type { UniverseDatabase } from './database.ts';
@@ -32,6 +29,7 @@ import {
   writeLeaves,
 } from './leaves.ts';
 import { SumOverflow } from './trees.ts';
+import { invalid, lastOf, mismatch, refuse, TURN_MS, unproven, verifyInTurns } from './verify-leaf.ts';
 
 export interface UniverseLimits {
   /** Of one transition. Those with further inputs carry the files of these. */
@@ -50,9 +48,6 @@ export const UNIVERSE_LIMITS: UniverseLimits = {
   ...{ leafBytes: 16 * MIB, inserts: 64, insertBytes: 64 * MIB },
   ...{ fileBytes: 64 * 1024 * MIB, page: 512 },
 };
-
-/** After so long the loop turns: whoever verifies many leaves does other work too. */
-const TURN_MS = 20;
 
 export interface LocalUniverseOptions {
   readonly database: UniverseDatabase;
@@ -299,49 +294,3 @@ interface Previous {
 
 const placeKey = (of: UniverseId['of'], key: LeafKey): string =>
   `${toHex(of.kind === 'asset' ? of.assetId : of.groupKey.subarray(1))}-${toHex(leafTreeKey(key))}`;
-
-/** What a leaf says of its proof that is not so; null where all is. */
-function mismatch(leaf: UniverseLeaf, proof: Proof): string | null {
-  const { asset } = proof;
-  if (leaf.kind !== universeIdOf(proof).proofType) return `the proof is of ${leaf.kind === 'issuance' ? 'a transfer' : 'a minting'}`;
-  if (!sameGroup(leaf.groupKey, asset.groupKey)) return 'the proof is of another group';
-  if (!equal(leaf.assetId, assetId(asset.genesis))) return 'the proof is of another asset';
-  if (!equal(leaf.scriptKey.subarray(1), asset.scriptKey.subarray(1))) return 'the proof is of another script key';
-  return equalOutPoint(leaf.outPoint, leafKeyOf(proof).outPoint) ? null : 'the proof is of another outpoint';
-}
-
-function lastOf(file: Bytes): Bytes | null {
-  const cursor = openFile(bytesSource(file));
-  if (!cursor.ok) return null;
-  for (let last: Bytes | null = null; ; ) {
-    const raw = cursor.value.next();
-    if (!raw.ok) return null;
-    if (raw.value === null) return last;
-    last = raw.value;
-  }
-}
-
-async function verifyInTurns(file: Bytes, env: FileEnv): Promise<Result<Standing, ProofFailure>> {
-  const steps = verifySteps(bytesSource(file), env);
-  for (let turned = performance.now(); ; ) {
-    const { value, done } = steps.next();
-    if (done === true) return value;
-    if (performance.now() - turned < TURN_MS) continue;
-    await new Promise(setImmediate);
-    turned = performance.now();
-  }
-}
-
-/** What the chain says of a proof. */
-function unproven(answer: Result<ProofFailure | null, ChainFailure>): Result<null, UniverseFailure> {
-  if (!answer.ok) return refuse('UNREACHABLE', answer.failure.message);
-  return answer.value === null ? ok(null) : invalid(answer.value);
-}
-
-function invalid({ code, message }: ProofFailure): ReturnType<typeof refuse> {
-  // The first asset of a group comes before all others, as an asset comes before its transfer.
-  if (code === 'GROUP_KEY_UNKNOWN') return refuse('UNKNOWN_PREDECESSOR', 'the first asset of the group is not in this universe');
-  return refuse('INVALID', `the proof does not hold: ${message} (${code})`);
-}
-const refuse = (code: UniverseFailure['code'], message: string): { readonly ok: false; readonly failure: UniverseFailure } =>
-  fail({ code, message });

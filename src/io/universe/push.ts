@@ -8,7 +8,8 @@ import { fail, ok, type Result } from '../../base/result.ts';
 import type { LeafKey, Universe, UniverseFailure, UniverseId } from './contract.ts';
 import { findUniverse, listProofs, listUniverses, type StoredUniverse } from './leaves.ts';
 import type { LocalUniverse } from './local.ts';
-import { ended, PAGE, pages, type RefusedLeaf, SYNC_LIMITS, type SyncedUniverse, type SyncOptions, type SyncReport } from './sync.ts';
+import { PAGE, pages } from './pages.ts';
+import { ended, type RefusedLeaf, SYNC_LIMITS, type SyncedUniverse, type SyncOptions, type SyncReport } from './sync.ts';
 
 /** Gives another universe what it has not of ours, in the order in which we verified it. What it took stays where a push ends early. */
 export async function pushTo(remote: Universe, local: LocalUniverse, options: SyncOptions): Promise<SyncReport> {

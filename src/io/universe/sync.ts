@@ -6,9 +6,10 @@ import { isIncluded } from '../../asset/universe/tree.ts';
 import { equal, toHex } from '../../base/bytes.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
 import { formatOutPoint } from '../../bitcoin/tx.ts';
-import type { LeafKey, Page, Universe, UniverseFailure, UniverseId, UniverseProof, UniverseRoot } from './contract.ts';
+import type { LeafKey, Universe, UniverseFailure, UniverseId, UniverseProof, UniverseRoot } from './contract.ts';
 import { findLeaf } from './leaves.ts';
 import type { LocalUniverse } from './local.ts';
+import { pages, protocol } from './pages.ts';
 
 /**
  * Takes from another universe what ours has not: roots that differ, then the keys of their leaves, then the proofs, each verified before it is
@@ -46,9 +47,6 @@ export const SYNC_LIMITS: SyncLimits = {
   batch: 64,
   batchBytes: 8 * 1024 * 1024,
 };
-
-/** As many as every server gives at once. */
-export const PAGE = 512;
 
 /** Of asking again for leaves that came before their predecessors. */
 const MAX_ROUNDS = 100;
@@ -99,27 +97,6 @@ export async function syncFrom(remote: Universe, local: LocalUniverse, options: 
     if (failure !== null) return { compared: roots.value.length, universes, failure };
   }
   return { compared: roots.value.length, universes, failure: null };
-}
-
-/** Pages of `ask` to the first empty one. A server that goes on without end, or gives one page again, is refused. */
-export async function* pages<T>(part: {
-  readonly ask: (page: Page) => Promise<Result<readonly T[], UniverseFailure>>;
-  readonly name: (item: T) => string;
-  readonly most: number;
-  readonly what: string;
-}): AsyncGenerator<readonly T[], UniverseFailure | null> {
-  let before = '';
-  for (let offset = 0; ; offset += PAGE) {
-    if (offset > part.most) return { code: 'TOO_LARGE', message: `more than ${part.most} ${part.what}` };
-    const page = await part.ask({ offset, limit: PAGE });
-    if (!page.ok) return page.failure;
-    const [first] = page.value;
-    if (first === undefined) return null;
-    if (page.value.length > PAGE) return protocol(`${page.value.length} ${part.what} where ${PAGE} were asked for`);
-    if (part.name(first) === before) return protocol(`the same ${part.what} again`);
-    before = part.name(first);
-    yield page.value;
-  }
 }
 
 /** One sync as it runs. */
@@ -330,5 +307,4 @@ interface Fetched extends Arrival {
 }
 
 const isSameRoot = (a: NodeRef, b: NodeRef): boolean => a.sum === b.sum && equal(a.hash, b.hash);
-const protocol = (message: string): UniverseFailure => ({ code: 'PROTOCOL', message });
 export const ended = (): UniverseFailure => ({ code: 'TIMEOUT', message: 'the time is over' });
