@@ -198,4 +198,10 @@ test('a batch is funded, shown, signed for elsewhere, sealed and minted, and eve
     groups: expect.arrayContaining([expect.objectContaining({ version: 1, external: true })]),
   });
   await ok('alice', 'asset', 'mint', 'cancel');
+  // A tranche is shown as its group is.
+  const { groups } = (await ok('alice', 'asset', 'groups')) as unknown as { groups: readonly { group_key: string; external: boolean }[] };
+  const { group_key: vault } = groups.find((each) => each.external) as (typeof groups)[number];
+  expect(await ok('alice', ...mint('vault 2', '--group-key', vault))).toMatchObject({ batch: [{ decimal_display: 2, grouped: vault }] });
+  expect(await refused('alice', ...mint('vault 3', '--group-key', vault, '--decimal-display', '1'))).toEqual(['USAGE', 2]);
+  await ok('alice', 'asset', 'mint', 'cancel');
 });

@@ -1,8 +1,8 @@
 import type { ExternalKey } from '../../asset/external-key.ts';
 import { ASSET_TYPE } from '../../asset/genesis.ts';
 import { decimalDisplayOf, META_TYPE, type MetaReveal, withDecimalDisplay } from '../../asset/proof/meta.ts';
-import { type Bytes, EMPTY, utf8 } from '../../base/bytes.ts';
-import type { AssetState, SeedlingGroup } from '../../node/asset/types.ts';
+import { type Bytes, EMPTY, equal, utf8 } from '../../base/bytes.ts';
+import type { AssetState, KnownAsset, SeedlingGroup } from '../../node/asset/types.ts';
 import { commanded, defineOperation, usage } from '../define.ts';
 import { bytesOf, costJson, costSchema, groupKeyOf, units, unitsOf } from '../forms/asset.ts';
 import { externalKeyOf, seedlingJson, seedlingSchema } from '../forms/asset-batch.ts';
@@ -37,13 +37,15 @@ export const assetMint = defineOperation({
     if (given.supply === undefined && !collectible) throw usage('how many units?', 'give --supply N');
     const version = given.asset_version ?? 0;
     if (version > 1) throw usage(`there is no asset version ${version}`, 'it is 0 or 1');
+    const { assets } = context.runtime.state;
+    const group = groupOf(assets, given);
     const seedling = {
       tag: utf8(given.name),
       type: collectible ? ASSET_TYPE.COLLECTIBLE : ASSET_TYPE.NORMAL,
       amount: given.supply === undefined ? 1n : unitsOf(given.supply),
       assetVersion: version,
-      meta: metaOf(given),
-      group: groupOf(context.runtime.state.assets, given),
+      meta: metaOf(given, decimalsOf(assets, group)),
+      group,
     };
     const action = { kind: 'add_seedling', seedling, dryRun: given.dry_run } as const;
     const { batch, cost } = await commanded(context, { kind: 'asset', what: action }, 'asset_batch');
@@ -81,9 +83,22 @@ const knownKey = (state: AssetState, groupKey: Bytes): Bytes => [...state.groups
 
 const sameX = (a: Bytes, b: Bytes): boolean => a.subarray(1).every((byte, i) => byte === b[i + 1]);
 
-/** Metadata where any was given: a decimal display alone is some. Throws USAGE. */
-function metaOf(given: TypeOf<typeof params>): MetaReveal | null {
-  const { meta: data, meta_type: type, decimal_display: decimals } = given;
+/** How the first asset of the group is shown, and so all of them; null where none is known, or the asset begins one. */
+function decimalsOf(state: AssetState, group: SeedlingGroup): number | null {
+  const first = group.kind === 'member' ? state.batch?.seedlings.find(({ tag }) => equal(tag, group.anchor)) : knownFirst(state, group);
+  return first?.meta == null ? null : decimalDisplayOf(first.meta);
+}
+
+function knownFirst(state: AssetState, group: SeedlingGroup): KnownAsset | undefined {
+  const key = group.kind === 'existing' || group.kind === 'external' ? group.groupKey : null;
+  const known = key === null ? undefined : state.groups.get(key);
+  return known === undefined ? undefined : state.known.get(known.anchorId);
+}
+
+/** Metadata where any was given: a decimal display alone is some. `inherited`: the decimals of the group. Throws USAGE. */
+function metaOf(given: TypeOf<typeof params>, inherited: number | null): MetaReveal | null {
+  const { meta: data, meta_type: type, decimal_display: asked } = given;
+  const decimals = asked ?? (inherited === 0 ? undefined : (inherited ?? undefined));
   if (data === undefined && type !== undefined && decimals === undefined)
     throw usage('metadata of which type, but none?', 'give --meta-file FILE');
   if (data === undefined && decimals === undefined) return null;
@@ -97,7 +112,7 @@ function metaOf(given: TypeOf<typeof params>): MetaReveal | null {
     unknown: [],
   };
   // As tapd writes it, the field is there even where it is 0.
-  const shown = withDecimalDisplay(meta, decimals ?? decimalDisplayOf(meta) ?? 0);
+  const shown = withDecimalDisplay(meta, asked ?? decimalDisplayOf(meta) ?? decimals ?? 0);
   if (!shown.ok) throw usage(shown.failure.message);
   return shown.value;
 }
