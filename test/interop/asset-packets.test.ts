@@ -2,17 +2,10 @@
 import { Buffer } from 'node:buffer';
 import { expect, test } from 'vitest';
 import type { Asset } from '../../src/asset/asset.ts';
-import { ZERO_PREV_ID } from '../../src/asset/asset.ts';
 import { splitAssets } from '../../src/asset/commitment/split.ts';
 import { assetId } from '../../src/asset/genesis.ts';
 import { verifyPacket } from '../../src/asset/packet/transition.ts';
-import {
-  decodeVirtualPacket,
-  EMPTY_ANCHOR,
-  encodeVirtualPacket,
-  type VirtualOutput,
-  type VirtualPacket,
-} from '../../src/asset/packet/virtual-packet.ts';
+import { decodeVirtualPacket, encodeVirtualPacket, type VirtualOutput, type VirtualPacket } from '../../src/asset/packet/virtual-packet.ts';
 import { fromHex, toHex } from '../../src/base/bytes.ts';
 import { checkScripts } from '../../src/io/regtest/scripts.ts';
 import { exported, exportedByTapd, type Held, newFile, type Sent, tapdVerifies, teach } from './asset-moves.ts';
@@ -25,7 +18,7 @@ const lab = useLab(['bitcoind', 'lnd', 'tapd'], async (lab) => {
   const lnd = await lab.lnd('alice', { fundSats: 2_000_000 });
   const tapd = await lab.tapd('tapd', lnd);
   const [carol, dave] = [await lab.lnkit('carol'), await lab.lnkit('dave')];
-  for (const each of [carol, carol, carol, dave, dave]) await fund(lab, each, 300_000);
+  for (const each of [carol, carol, dave]) await fund(lab, each, 600_000);
   await carol.ok('asset', 'mint', '--name', 'beans', '--supply', '1000');
   const minted = await carol.ok<Sent>('asset', 'mint', 'finalize');
   await lab.confirm(minted.txid);
@@ -144,32 +137,6 @@ async function mintWithTapd(name: string, supply: number): Promise<{ readonly id
   return { id, path: await exportedByTapd(network, tapd, id, asset.script_key) };
 }
 
-/** A packet that says to whom, and of which asset; the wallet that funds it does the rest. */
-function template(id: string, amount: bigint, keys: Keys): VirtualPacket {
-  const output: VirtualOutput = {
-    amount,
-    scriptKey: fromHex(keys.script_key),
-    type: 0,
-    interactive: true,
-    assetVersion: 0,
-    anchorOutputIndex: 0n,
-    anchorInternalKey: fromHex(keys.internal_key),
-    anchorBip32Derivation: [],
-    anchorTaprootDerivation: [],
-    anchorTapscriptSibling: null,
-    asset: null,
-    splitAsset: null,
-    proofDeliveryAddress: null,
-    proofSuffix: null,
-    lockTime: 0n,
-    relativeLockTime: 0n,
-    altLeaves: [],
-    address: null,
-    standard: [],
-  };
-  const input = { prevId: { ...ZERO_PREV_ID, id: fromHex(id) }, anchor: EMPTY_ANCHOR, asset: null, proof: null, standard: [] };
-  return { version: 1, prefix: 'taprt', inputs: [input], outputs: [output] };
-}
 const read = (bytes: Uint8Array): VirtualPacket => {
   const packet = decodeVirtualPacket(bytes);
   if (!packet.ok) throw new Error(packet.failure.message);
@@ -181,9 +148,10 @@ test('tapd funds a packet to our keys; it is read and written byte for byte; tap
   const { tapd, dave, lab: network } = lab();
   const coin = await mintWithTapd('tapcoin', 900);
   await dave.ok('proof', 'import', coin.path);
-  const keys = await dave.ok<Keys>('asset', 'keys');
-  const asked = toHex(encodeVirtualPacket(template(coin.id, 200n, keys)));
-  const { funded_psbt: funded } = await tapd.rest.call<{ funded_psbt: string }>('POST', `${VIRTUAL}/fund`, { psbt: asked });
+  const asked = await dave.ok<Packet & { outputs: readonly { script_key: string }[] }>('asset', 'psbt', 'create', coin.id, '200');
+  const scriptKey = asked.outputs[0]?.script_key as string;
+  const hexadecimal = Buffer.from(asked.psbt, 'base64').toString('hex');
+  const { funded_psbt: funded } = await tapd.rest.call<{ funded_psbt: string }>('POST', `${VIRTUAL}/fund`, { psbt: hexadecimal });
   const bytes = fromHex(funded);
   const packet = read(bytes);
   expect(toHex(encodeVirtualPacket(packet))).toBe(toHex(bytes));
@@ -223,7 +191,7 @@ test('tapd funds a packet to our keys; it is read and written byte for byte; tap
   await tapd.rest.call('POST', `${VIRTUAL}/anchor`, { virtual_psbts: [signed] });
   await eventually('the transfer in the mempool', async () => (await network.bitcoind.mempool())[0]);
   await network.mine(1);
-  const path = await exportedByTapd(network, tapd, coin.id, keys.script_key);
+  const path = await exportedByTapd(network, tapd, coin.id, scriptKey);
   expect(await dave.ok('proof', 'import', path)).toMatchObject({ owned: true, amount: '210' });
   expect(await amounts(dave, 'tapcoin')).toEqual([210]);
 });

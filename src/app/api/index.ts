@@ -61,6 +61,7 @@ const OPERATIONS = {
   'asset.lease.release': () => import('./asset-lease-release.ts').then((file) => file.assetLeaseRelease),
   'asset.receives': () => import('./asset-receives.ts').then((file) => file.assetReceives),
   'asset.resend': () => import('./asset-resend.ts').then((file) => file.assetResend),
+  'asset.psbt.create': () => import('./asset-psbt-create.ts').then((file) => file.assetPsbtCreate),
   'asset.psbt.fund': () => import('./asset-psbt-fund.ts').then((file) => file.assetPsbtFund),
   'asset.psbt.show': () => import('./asset-psbt-show.ts').then((file) => file.assetPsbtShow),
   'asset.psbt.sign': () => import('./asset-psbt-sign.ts').then((file) => file.assetPsbtSign),
