@@ -245,14 +245,15 @@ test('a message that is empty, too large, or for no key is refused', async () =>
 });
 
 test('who does not answer the challenge in time, or says something else, is let go', async () => {
-  const { channel, server } = await start({ authTimeoutMs: 100 });
-  const talk = (first: object, then: object | null = null) =>
-    channel.converse({
+  const { channel, server } = await start();
+  const hasty = await start({ authTimeoutMs: 100 });
+  const talk = (first: object, then: object | null = null, to = channel) =>
+    to.converse({
       ...{ method: 'ReceiveMessages', first, signal: new AbortController().signal },
       answer: (_, write) => void (then !== null && write(then)),
     });
   const init = { init: { receiver_id: alice.key } };
-  expect(await talk(init)).toMatchObject({ ok: false, failure: { status: 4 } });
+  expect(await talk(init, null, hasty.channel)).toMatchObject({ ok: false, failure: { status: 4 } });
   expect(await talk(init, init)).toMatchObject({ ok: false, failure: { status: 3 } });
   expect(await talk(init, { auth_sig: { signature: new Uint8Array(64) } })).toMatchObject({ ok: false, failure: { status: 16 } });
   expect(await talk({ auth_sig: { signature: new Uint8Array(64) } })).toMatchObject({ ok: false, failure: { status: 3 } });
@@ -307,18 +308,23 @@ test('a server that ends says so to those who wait', async () => {
 test('under one key three streams wait at most, and so many receivers in all', async () => {
   const { client } = await start({ maxReceivers: 4 });
   const stop = new AbortController();
-  const wait = (who: typeof alice) =>
-    new Promise<string>((resolve) => {
-      const part = { receiverKey: who.key, afterId: 0n, onMessages: () => {}, signal: stop.signal };
-      const sign = (digest: Bytes): Bytes => {
-        setTimeout(() => resolve('in'), 100);
-        return who.sign(digest);
-      };
-      void client.receive({ ...part, sign }).then((result) => resolve(codeOf(result)));
-    });
-  for (const _ of [1, 2, 3]) expect(await wait(alice)).toBe('in');
-  expect(await wait(alice)).toBe('UNREACHABLE');
-  expect(await wait(bob)).toBe('in');
-  expect(await wait(person(3))).toBe('UNREACHABLE');
+  const wait = (who: typeof alice, signed: () => void = () => {}) => {
+    const sign = (digest: Bytes): Bytes => {
+      signed();
+      return who.sign(digest);
+    };
+    return client.receive({ receiverKey: who.key, afterId: 0n, onMessages: () => {}, signal: stop.signal, sign });
+  };
+  const waiting: Promise<unknown>[] = [];
+  // The server answers in order: after the next call it has looked at the signature.
+  const enter = async (who: typeof alice) => {
+    await new Promise<void>((resolve) => waiting.push(wait(who, resolve)));
+    await client.info();
+  };
+  for (const _ of [1, 2, 3]) await enter(alice);
+  expect(codeOf(await wait(alice))).toBe('UNREACHABLE');
+  await enter(bob);
+  expect(codeOf(await wait(person(3)))).toBe('UNREACHABLE');
   stop.abort();
+  expect(await Promise.all(waiting)).toEqual(Array(4).fill(ok(null)));
 });
