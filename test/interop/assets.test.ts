@@ -141,7 +141,7 @@ test('tapd verifies what lnkit mints: plain, grouped with metadata, a collectibl
     expect(await tapdVerifies(tapd, path), name).toBe(true);
   }
   const { group_key: group } = (await held(lnkit)).find(({ name }) => name === 'grouped') as Held;
-  await mint(lnkit, ['--name', 'second tranche', '--supply', '5', '--group-key', group as string]);
+  await mint(lnkit, ['--name', 'second tranche', '--supply', '5', '--group-key', group as string, '--decimal-display', '2']);
   expect((await held(lnkit)).find(({ name }) => name === 'second tranche')?.group_key).toBe(group);
   const tranche = await exported(lnkit, 'second tranche');
   await teach(tapd, tranche);
@@ -205,7 +205,7 @@ test('tapd verifies what lnkit sends, in part and onward, and what it burns', as
   expect(await tapdVerifies(tapd, await exported(other, 'plain', '--outpoint', burnt.txid, '--script-key', ashes.script_key))).toBe(true);
 });
 
-test('tapd sends to an address of lnkit, which takes the proof from a file, verifies it, and sends it back to tapd', async () => {
+test('tapd sends to an address of lnkit, which takes the proof from a file as from the courier, verifies it, and sends it back to tapd', async () => {
   const { lnkit, tapd, lab: network } = lab();
   const coin = (await tapd.cli<{ assets: readonly { asset_genesis: { name: string; asset_id: string } }[] }>('assets', 'list')).assets.find(
     ({ asset_genesis }) => asset_genesis.name === 'tapcoin',
@@ -219,7 +219,7 @@ test('tapd sends to an address of lnkit, which takes the proof from a file, veri
   await network.mine(1);
   const arrival = await eventually('the output', async () => {
     const { arrivals } = await lnkit.ok<{
-      arrivals: readonly { outpoint: string; assets: readonly { amount: string }[]; proved: boolean }[];
+      arrivals: readonly { outpoint: string; assets: readonly { amount: string }[] }[];
     }>('asset', 'transfers');
     // Its proof may be here already: each command asks the courier.
     return arrivals.find(({ assets }) => assets[0]?.amount === '250');
