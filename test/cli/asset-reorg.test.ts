@@ -35,6 +35,14 @@ const mine = (): void => void chain.mine(1, NOBODY);
 const unmine = (blocks: number): void => {
   for (let i = 0; i < blocks; i++) chain.invalidate(chain.tip.hash);
 };
+/** Up to the height that transactions were made at, below which no mempool takes them; then their makers send them again, parents first. */
+async function again(blocks: number): Promise<void> {
+  chain.mine(blocks, NOBODY);
+  for (const who of ['alice', 'bob', 'alice']) {
+    await balance(who);
+    mine();
+  }
+}
 
 beforeAll(async () => {
   await ensureBuilt();
@@ -79,4 +87,39 @@ test('an asset that came with its history is proved anew when all of it moves to
   mine();
   await ok('bob', 'proof', 'export', back.address, '--out', path('back.proof'));
   expect(await ok('alice', 'proof', 'import', path('back.proof'))).toMatchObject({ owned: true, amount: '120', transitions: 3 });
+});
+
+test('an asset that was put together from two inputs is proved anew with the history of both', async () => {
+  await ok('alice', 'asset', 'mint', '--name', 'parts', '--supply', '100');
+  await ok('alice', 'asset', 'mint', 'finalize');
+  mine();
+  await ok('alice', 'proof', 'export', 'parts', '--out', path('parts.proof'));
+  await ok('bob', 'proof', 'import', path('parts.proof'));
+  for (const amount of ['30', '20']) {
+    const { address } = await ok<{ address: string }>('bob', 'asset', 'address', 'parts', amount, '--courier', COURIER);
+    await ok('alice', 'asset', 'send', address);
+    mine();
+    await ok('alice', 'proof', 'export', address, '--out', path(`${amount}.proof`));
+    await ok('bob', 'proof', 'import', path(`${amount}.proof`));
+  }
+  const { address } = await ok<{ address: string }>('alice', 'asset', 'address', 'parts', '50', '--courier', COURIER);
+  await ok('bob', 'asset', 'send', address);
+  mine();
+  await ok('bob', 'proof', 'export', address, '--out', path('merged.proof'));
+  expect(await ok('alice', 'proof', 'import', path('merged.proof'))).toMatchObject({ owned: true, amount: '50' });
+  unmine(4);
+  chain.mine(1, NOBODY, chain.tip);
+  await again(4);
+  expect(await run('bob', 'proof', 'verify', path('merged.proof'))).toMatchObject({ code: 6 });
+  expect(await ok('alice', 'asset', 'verify', 'parts')).toMatchObject({ valid: true });
+  // What comes of it carries both histories within one transition.
+  const back = await ok<{ address: string }>('bob', 'asset', 'address', 'parts', '50', '--courier', COURIER);
+  await ok('alice', 'asset', 'send', back.address);
+  mine();
+  await ok('alice', 'proof', 'export', back.address, '--out', path('nested.proof'));
+  expect(await ok('bob', 'proof', 'import', path('nested.proof'))).toMatchObject({ owned: true, amount: '50' });
+  unmine(2);
+  chain.mine(1, NOBODY, chain.tip);
+  await again(2);
+  expect(await ok('bob', 'asset', 'verify', 'parts')).toMatchObject({ valid: true });
 });

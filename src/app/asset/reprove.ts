@@ -1,6 +1,8 @@
 import { confirmProof } from '../../asset/proof/create.ts';
+import { readFile, writeFile } from '../../asset/proof/file.ts';
 import { decodeProof, encodeProof, outPointOf, type Proof } from '../../asset/proof/proof.ts';
 import { proveTx } from '../../asset/proof/tx-merkle.ts';
+import { nestedProofs } from '../../asset/proof/verify-file.ts';
 import { type Bytes, toHex } from '../../base/bytes.ts';
 import type { Result } from '../../base/result.ts';
 import { height } from '../../base/units.ts';
@@ -87,15 +89,14 @@ class Recent {
       if (!proof.ok) throw new RangeError(`a stored transition is damaged: ${proof.failure.message}`);
       if (proof.value.blockHeight < floor) break;
       links.push({ stored, proof: proof.value });
-      if (!(await this.#isThere(proof.value))) wanted.add(toHex(outPointOf(proof.value).txid));
+      for (const each of nestedProofs(proof.value)) if (!(await this.#isThere(each))) wanted.add(toHex(outPointOf(each).txid));
     }
     if (wanted.size === 0) return null;
     const places = await this.#find(wanted, floor);
     let linked: Pick<Linked, 'link' | 'length'> | null = at === null ? null : { link: at, length: this.#read(at).length };
     const rows: Linked['row'][] = [];
     for (const { stored, proof } of links.reverse()) {
-      const place = places.get(toHex(outPointOf(proof).txid));
-      const next: Linked = linkTo(linked, place === undefined ? stored.proof : encodeProof(confirmProof(proof, place)));
+      const next: Linked = linkTo(linked, isMoved(proof, places) ? encodeProof(placed(proof, places)) : stored.proof);
       rows.push(next.row);
       linked = next;
     }
@@ -126,7 +127,7 @@ class Recent {
   }
 
   /** Where the transactions are now, those that no block has left out. */
-  async #find(wanted: ReadonlySet<string>, floor: number): Promise<ReadonlyMap<string, Parameters<typeof confirmProof>[1]>> {
+  async #find(wanted: ReadonlySet<string>, floor: number): Promise<Places> {
     const found = new Map<string, Parameters<typeof confirmProof>[1]>();
     for (let at = await this.#height(); at >= Math.max(0, floor) && found.size < wanted.size; at--) {
       const hash = said(await this.#ports.chain.blockHash(height(at)));
@@ -138,6 +139,28 @@ class Recent {
     }
     return found;
   }
+}
+
+type Places = ReadonlyMap<string, Parameters<typeof confirmProof>[1]>;
+
+const placeOf = (proof: Proof, places: Places) => places.get(toHex(outPointOf(proof).txid));
+
+const isMoved = (proof: Proof, places: Places): boolean => [...nestedProofs(proof)].some((each) => placeOf(each, places) !== undefined);
+
+/** The proof in the block that has it now, and so those in the files of its further inputs. */
+function placed(proof: Proof, places: Places): Proof {
+  const additionalInputs = proof.additionalInputs.map((file) => {
+    const read = readFile(file);
+    if (!read.ok) return file;
+    return writeFile(
+      read.value.map((raw) => {
+        const decoded = decodeProof(raw);
+        return decoded.ok && isMoved(decoded.value, places) ? encodeProof(placed(decoded.value, places)) : raw;
+      }),
+    );
+  });
+  const place = placeOf(proof, places);
+  return place === undefined ? { ...proof, additionalInputs } : confirmProof({ ...proof, additionalInputs }, place);
 }
 
 function said<T>(answer: ChainResult<T>): T {
