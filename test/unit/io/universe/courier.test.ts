@@ -20,7 +20,7 @@ async function hashmail(): Promise<{ courier(options?: CourierOptions): OpenCour
   return {
     streams,
     courier(options = {}) {
-      const courier = openCourier(valid(parseCourier(`hashmail://127.0.0.1:${port}`)), { timeoutMs: 3_000, ...options });
+      const courier = openCourier(valid(parseCourier(`hashmail://127.0.0.1:${port}`)), { timeoutMs: 20_000, ...options });
       open.push(() => courier.close());
       return courier;
     },
@@ -58,7 +58,7 @@ test('hashmail: without the word of the receiver the delivery fails in a way tha
 test('hashmail: where nothing was sent nothing is found, and another message than a proof file is refused', async () => {
   expect(await (await hashmail()).courier({ waitMs: 100 }).find(newest, 'transfer')).toEqual(ok(null));
   const { courier, streams } = await hashmail();
-  const found = courier({ waitMs: 2_000 }).find(newest, 'transfer');
+  const found = courier({ waitMs: 20_000 }).find(newest, 'transfer');
   while (streams.size === 0) await new Promise((resolve) => setImmediate(resolve));
   [...streams.values()][0]?.write(new Uint8Array(99));
   expect(codeOf(await found)).toBe('PROTOCOL');
@@ -66,7 +66,7 @@ test('hashmail: where nothing was sent nothing is found, and another message tha
 
 test('hashmail: a word that is none does not end a delivery', async () => {
   const { courier, streams } = await hashmail();
-  const sender = courier({ waitMs: 2_000 });
+  const sender = courier({ waitMs: 20_000 });
   const delivered = sender.deliver(leaves);
   while (streams.size < 2) await new Promise((resolve) => setImmediate(resolve));
   [...streams.values()][1]?.write(new Uint8Array(3));
@@ -81,7 +81,7 @@ test('a check says whether the courier answers', async () => {
     { name: 'universe', unary: { Info: async () => fail({ status: STATUS.UNAUTHENTICATED, message: 'no' }) } },
   ]);
   open.push(() => refusing.close());
-  const closed = openCourier({ scheme: 'universerpc', ...refusing.address }, { timeoutMs: 3_000 });
+  const closed = openCourier({ scheme: 'universerpc', ...refusing.address }, { timeoutMs: 20_000 });
   open.push(() => closed.close());
   expect(codeOf(await closed.check())).toBe('REFUSED');
 });
