@@ -113,6 +113,7 @@ test('a packet is funded, shown, signed and anchored, and what it holds back is 
     }[];
   }
   const fund = ['asset', 'psbt', 'fund', 'beans', '10', '--script-key', keys.script_key, '--internal-key', keys.internal_key];
+  expect(await refused('alice', ...fund, '--lease', '9999d')).toEqual(['USAGE', 2]);
   const packet = await ok<Packet>('alice', ...fund);
   expect(packet.inputs[0]?.keys[0]?.path).toMatch(/^m\/1017'\/1'\/212'\/0\/\d+$/);
   expect(await ok('alice', 'asset', 'lease', 'list')).toMatchObject({

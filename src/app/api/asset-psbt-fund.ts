@@ -1,5 +1,5 @@
 import { commanded, defineOperation } from '../define.ts';
-import { directPayout, directSchema } from '../forms/asset-keys.ts';
+import { directPayout, directSchema, leaseSecondsOf } from '../forms/asset-keys.ts';
 import { packetJson, packetSchema } from '../forms/asset-packet.ts';
 import { count, object } from '../schema.ts';
 
@@ -11,10 +11,10 @@ export const assetPsbtFund = defineOperation({
   needs: 'chain',
   params: object({ to: directSchema }, { lease_seconds: count() }),
   result: packetSchema,
-  async run(context, { to, lease_seconds: leaseSeconds = LEASE_SECONDS }) {
+  async run(context, { to, lease_seconds: lease = LEASE_SECONDS }) {
     const { runtime } = context;
     const payout = directPayout(to, { state: runtime.state.assets, keys: runtime.env().walletKeys });
-    const what = { kind: 'fund_packet', request: { payouts: [payout], leaseSeconds } } as const;
+    const what = { kind: 'fund_packet', request: { payouts: [payout], leaseSeconds: leaseSecondsOf(lease) } } as const;
     const { packet } = await commanded(context, { kind: 'asset', what }, 'asset_packet');
     return packetJson(packet);
   },

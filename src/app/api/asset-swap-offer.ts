@@ -4,6 +4,7 @@ import { fileOf } from '../../node/asset/files.ts';
 import { swapFile } from '../asset/swap-file.ts';
 import { commanded, defineOperation, refusal, usage } from '../define.ts';
 import { assetOf, units, unitsOf } from '../forms/asset.ts';
+import { leaseSecondsOf } from '../forms/asset-keys.ts';
 import { psbtText } from '../forms/asset-packet.ts';
 import { satOfJson } from '../forms/parse.ts';
 import { jsonInteger } from '../json.ts';
@@ -44,7 +45,7 @@ export const assetSwapOffer = defineOperation({
     const offered = unitsOf(given);
     const priceSat = satOfJson(BigInt(price));
     if (offered === 0n) throw usage('there is nothing to offer');
-    const request = { assetId, amount: offered, priceSat, lifeSeconds: life };
+    const request = { assetId, amount: offered, priceSat, lifeSeconds: leaseSecondsOf(life) };
     const { offer } = await commanded(context, { kind: 'asset', what: { kind: 'offer_swap', request, dryRun } }, 'asset_offer');
     const facts = { asset_id: toHex(assetId), amount: `${offered}`, expires_at: offer.expiresAt };
     const shown = {

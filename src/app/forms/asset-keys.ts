@@ -81,3 +81,11 @@ export function outPointFrom(given: string): OutPoint {
 }
 
 export const keysSchema = object({ script_key: hex(33), internal_key: hex(33) });
+
+const MAX_LEASE_SECONDS = 365 * 86_400;
+
+/** How long an output is held back, in seconds: up to a year. Throws USAGE. */
+export function leaseSecondsOf(given: number): number {
+  if (given > MAX_LEASE_SECONDS) throw usage('an asset is held back for a year at most');
+  return given;
+}
