@@ -237,6 +237,10 @@ function verifyKept(asset: Asset, inputs: readonly (readonly [PrevId, Asset])[])
     return isWhole ? ok(null) : refuse('INVALID_GENESIS', `a collectible of ${asset.amount} units`);
   }
   const root = splitOf(asset)?.rootAsset ?? asset;
+  // Signatures cover the tree of a split and its sum, and no proof shows the root in it: it has at most what the inputs and its split leave.
+  const units = root === asset ? root.amount : root.amount + asset.amount;
+  if (root.splitCommitmentRoot !== null && units > root.splitCommitmentRoot.sum)
+    return refuse('AMOUNT_MISMATCH', `asset amount mismatch: ${units} units of a split of ${root.splitCommitmentRoot.sum}`);
   for (const each of root === asset ? [asset] : [asset, root])
     for (const [prevId, spent] of inputs) {
       if (!equal(assetId(each.genesis), prevId.id)) return refuse('ID_MISMATCH', 'asset id mismatch: the inputs are of another asset');

@@ -9,6 +9,7 @@ import { equalOutPoint, formatOutPoint } from '../../bitcoin/tx.ts';
 import type { NodeEnv, NodeFailure } from '../types.ts';
 import type { Wallet, WalletKeys } from '../wallet/types.ts';
 import type { Transfer } from './assemble.ts';
+import { handedOut } from './key-range.ts';
 import { released } from './lease.ts';
 import { isHeld } from './select.ts';
 import { buildTransfer } from './transfer.ts';
@@ -42,7 +43,7 @@ export interface OwnKeyIndexes {
 
 export function ownKeyIndexes(state: AssetState, keys: WalletKeys): OwnKeyIndexes {
   const [internal, script] = [new Map<string, number>(), new Map<string, number>()];
-  for (let index = 0; index < state.nextKeyIndex; index++) {
+  for (const index of handedOut(state)) {
     const { publicKey } = keys.assetKey(index);
     internal.set(toHex(xOnly(publicKey)), index);
     script.set(toHex(xOnly(bip86ScriptKey(publicKey).publicKey)), index);

@@ -116,6 +116,10 @@ export function importFile(
   if (there !== undefined && there.scriptKeyIndex !== null && (there.inputs.length > 0 || isGenesisAsset(proof.asset)))
     return ok({ state: learned, holding: there, ours: true });
   const isKnown = there !== undefined && there.scriptKeyIndex !== null;
+  // None of our addresses has scripts beside the assets; whoever put some there could spend the output. Only a minting of ours may have them.
+  const beside = proof.inclusionProof.commitmentProof?.tapSiblingPreimage ?? null;
+  if (!isKnown && beside !== null && !isGenesisAsset(proof.asset))
+    return fail({ code: 'POLICY', message: 'the output of the asset has a script tree that is not ours: others could spend it' });
   if (!unspent && !isKnown) return ok({ state: learned, holding: null, ours: true });
   const base = { ...NO_BASE, head: file.before, additionalHeads: file.additionalHeads };
   // After a reorganisation it comes again, with the blocks that have its transitions now.

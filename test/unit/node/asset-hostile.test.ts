@@ -1,0 +1,62 @@
+// What others can do to us with transfers that are valid in themselves.
+import { expect, test } from 'vitest';
+import { leafPreimage } from '../../../src/asset/commitment/sibling.ts';
+import { bip86ScriptKey } from '../../../src/asset/keys.ts';
+import { toHex } from '../../../src/base/bytes.ts';
+import { OP, script } from '../../../src/bitcoin/script.ts';
+import { xOnly } from '../../../src/bitcoin/taproot.ts';
+import { ownKeyIndexes } from '../../../src/node/asset/own-keys.ts';
+import { holdingState } from '../../../src/node/asset/select.ts';
+import type { SendPayout } from '../../../src/node/asset/transfer.ts';
+import { type Holding, NO_ASSETS } from '../../../src/node/asset/types.ts';
+import { AssetChain, type AssetNode, seedling } from './asset-kit.ts';
+
+function pair() {
+  const chain = new AssetChain();
+  const [alice, bob] = [chain.node('alice'), chain.node('bob')];
+  alice.fund(4);
+  alice.told({ kind: 'add_seedling', seedling: seedling('coin', 1000n), dryRun: false }, 'asset_batch');
+  const { holdings } = alice.told({ kind: 'mint_batch', feerate: null, dryRun: false }, 'asset_anchor');
+  chain.mine();
+  const [minted] = holdings as readonly [Holding];
+  bob.receive(alice.file(minted));
+  return { chain, alice, bob, id: minted.facts.assetId };
+}
+const sentOf = (node: AssetNode): Holding =>
+  [...node.assets.holdings.values()].find((each) => holdingState(node.assets, each) === 'sent') as Holding;
+
+test('an asset under our keys in an output that the sender can spend by a script of his own is not taken in', () => {
+  const { chain, alice, bob, id } = pair();
+  const { scriptKey, internalKey } = bob.told({ kind: 'new_keys' }, 'asset_keys').keys;
+  const theirs = leafPreimage(script(xOnly(alice.keys.wallet.assetKey(0).publicKey), OP.CHECKSIG));
+  if (!theirs.ok) throw new Error(theirs.failure.message);
+  const rest = { kind: 'send', place: 0, script: null, interactive: true, delivery: null, own: null, assetVersion: 0 } as const;
+  const payout: SendPayout = { ...rest, assetId: id, amount: 300n, scriptKey, internalKey, sibling: theirs.value };
+  const request = { kind: 'send', payouts: [payout], commitmentVersion: 2 } as const;
+  alice.told({ kind: 'transfer', request, feerate: null, dryRun: false }, 'asset_anchor');
+  chain.mine();
+  const file = alice.file(sentOf(alice));
+  bob.verified(file);
+  expect(bob.ask({ kind: 'import_file', file: bob.takeApart(file), unspent: true })).toBe('POLICY');
+  expect(bob.ask({ kind: 'import_files', files: [bob.takeApart(file)] })).toBe('POLICY');
+  expect(bob.amounts()).toEqual([]);
+});
+
+test('after a restore our keys are found by their points without a walk through millions that nobody handed out', () => {
+  const keys = new AssetChain().node('carol').keys.wallet;
+  const start = 150_000_000;
+  const { script: scripts, internal } = ownKeyIndexes(
+    { ...NO_ASSETS, nextKeyIndex: start + 2, keyHistory: { start, earlier: [{ from: 0, to: 3 }] } },
+    keys,
+  );
+  const at = (index: number) => {
+    const { publicKey } = keys.assetKey(index);
+    return [internal.get(toHex(xOnly(publicKey))), scripts.get(toHex(xOnly(bip86ScriptKey(publicKey).publicKey)))];
+  };
+  expect([at(0), at(2), at(3), at(start + 1)]).toEqual([
+    [0, 0],
+    [2, 2],
+    [undefined, undefined],
+    [start + 1, start + 1],
+  ]);
+});
