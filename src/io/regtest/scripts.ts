@@ -1,8 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { createRequire } from 'node:module';
 import type { Bytes } from '../../base/bytes.ts';
-import { classifyScript, witnessProgram } from '../../bitcoin/script.ts';
-import { SIGHASH, sighashTaproot } from '../../bitcoin/sighash.ts';
+import { classifyScript } from '../../bitcoin/script.ts';
 import { encodeTx, type Tx, type TxOutput } from '../../bitcoin/tx.ts';
 import { secp } from '../../crypto/ec.ts';
 
@@ -29,6 +28,7 @@ interface Bitcore {
     readonly Output: new (output: { satoshis: number; script: Buffer }) => unknown;
   };
   readonly Script: { new (raw: Buffer): unknown; readonly Interpreter: new () => BitcoreInterpreter };
+  readonly crypto: { readonly Schnorr: { verify(key: Buffer, message: Buffer, signature: { toBuffer(): Buffer }): boolean } };
 }
 interface BitcoreInterpreter {
   errstr: string;
@@ -37,7 +37,13 @@ interface BitcoreInterpreter {
 
 let library: Bitcore | null = null;
 function load(): Bitcore {
-  library ??= createRequire(import.meta.url)('bitcore-lib') as Bitcore;
+  if (library !== null) return library;
+  library = createRequire(import.meta.url)('bitcore-lib') as Bitcore;
+  // One key in 256 begins with a zero byte, and the library finds every signature of such a key wrong.
+  const { Schnorr } = library.crypto;
+  const verify = Schnorr.verify;
+  Schnorr.verify = (key, message, signature) =>
+    key[0] === 0 ? secp.schnorrVerify(signature.toBuffer().subarray(0, 64), message, key) : verify(key, message, signature);
   return library;
 }
 
@@ -62,11 +68,6 @@ export function checkScripts(tx: Tx, spent: readonly TxOutput[], flags: number =
       const interpreter = new Script.Interpreter();
       const [scriptSig, script] = [new Script(toBuffer(input.scriptSig)), new Script(toBuffer(output.script))];
       const witness = input.witness.map(toBuffer);
-      const byKey = keyOfZero(output);
-      if (byKey !== null && witness.length === 1) {
-        if (!signs(tx, { index, spent, key: byKey })) return { index, reason: 'SCRIPT_ERR_SCHNORR_SIG' };
-        continue;
-      }
       if (!interpreter.verify(scriptSig, script, parsed, index, flagsFor(output, flags), witness, Number(output.amount)))
         return { index, reason: interpreter.errstr || 'SCRIPT_ERR_EVAL_FALSE' };
     }
@@ -75,22 +76,6 @@ export function checkScripts(tx: Tx, spent: readonly TxOutput[], flags: number =
     return { index: 0, reason: `SCRIPT_ERR_UNKNOWN_ERROR: ${error instanceof Error ? error.message : String(error)}` };
   }
   return null;
-}
-
-/** The key of a taproot output that begins with a zero byte: bitcore-lib drops that byte, and finds every signature of such a key wrong. */
-function keyOfZero({ script }: TxOutput): Bytes | null {
-  const program = witnessProgram(script);
-  return program?.version === 1 && program.program.length === 32 && program.program[0] === 0 ? program.program : null;
-}
-
-/** BIP 341, key path. */
-function signs(tx: Tx, part: { readonly index: number; readonly spent: readonly TxOutput[]; readonly key: Bytes }): boolean {
-  const { index, spent, key } = part;
-  const [signature] = tx.inputs[index]?.witness ?? [];
-  if (signature === undefined || (signature.length !== 64 && signature.length !== 65)) return false;
-  const hashType = signature[64] ?? SIGHASH.DEFAULT;
-  if (signature.length === 65 && hashType === SIGHASH.DEFAULT) return false;
-  return secp.schnorrVerify(signature.subarray(0, 64), sighashTaproot({ tx, index, prevouts: spent, hashType }), key);
 }
 
 /** Pay-to-anchor is a witness program that bitcore-lib does not know, and Bitcoin Core does not discourage. */
