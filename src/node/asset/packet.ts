@@ -22,7 +22,7 @@ import type { WalletKeys } from '../wallet/types.ts';
 import { anchorOf } from './files.ts';
 import { withLeases } from './lease.ts';
 import { isHeld, selectHoldings } from './select.ts';
-import { anchorInputOf, type SendPayout } from './transfer.ts';
+import { anchorInputOf, type SendPayout, SHARED_KEY, shareKey } from './transfer.ts';
 import type { AssetState, Holding, Lease } from './types.ts';
 
 export interface PacketRequest {
@@ -42,6 +42,7 @@ export function fundPacket(
   { payouts, leaseSeconds }: PacketRequest,
 ): Result<{ readonly state: AssetState; readonly packet: VirtualPacket }, NodeFailure> {
   const { assetId } = payouts[0];
+  if (shareKey(payouts)) return fail(SHARED_KEY);
   const amount = payouts.reduce((sum, payout) => sum + payout.amount, 0n);
   const chosen = selectHoldings(state, assetId, amount);
   if (!chosen.ok) return chosen;

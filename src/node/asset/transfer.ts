@@ -9,6 +9,7 @@ import { must } from '../../base/assert.ts';
 import { type Bytes, equal, toHex } from '../../base/bytes.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
 import type { FeeratePerKw } from '../../base/units.ts';
+import { xOnly } from '../../bitcoin/taproot.ts';
 import type { NodeEnv, NodeFailure } from '../types.ts';
 import { effectiveValue } from '../wallet/select.ts';
 import type { Wallet } from '../wallet/types.ts';
@@ -104,6 +105,7 @@ function choose(state: AssetState, { payouts, from }: TransferRequest): Result<r
   const chosen: Chosen[] = [];
   for (const each of byAsset.values()) {
     const { assetId: id } = each[0];
+    if (shareKey(each)) return fail(SHARED_KEY);
     const amount = each.reduce((sum, payout) => sum + payout.amount, 0n);
     const holdings = from === undefined ? selectHoldings(state, id, amount) : ok(given(from, id));
     if (!holdings.ok) return holdings;
@@ -112,6 +114,20 @@ function choose(state: AssetState, { payouts, from }: TransferRequest): Result<r
   }
   return ok(chosen);
 }
+
+/**
+ * Whether units of one asset would go to two places under one script key. No proof of either would hold: each has to show that nothing of the asset
+ * stands under its key in the other outputs.
+ */
+export function shareKey(payouts: readonly Payout[]): boolean {
+  const keys = payouts.flatMap((payout) => (payout.kind === 'send' ? [toHex(xOnly(payout.scriptKey))] : []));
+  return new Set(keys).size !== keys.length;
+}
+export const SHARED_KEY: NodeFailure = {
+  code: 'USAGE',
+  message: 'two recipients of one asset have the same script key',
+  hint: 'send to them one after the other',
+};
 
 const given = (from: readonly Holding[], id: Bytes): readonly Holding[] => from.filter(({ facts }) => equal(facts.assetId, id));
 const sumOf = (holdings: readonly Holding[]): bigint => holdings.reduce((sum, { facts }) => sum + facts.amount, 0n);

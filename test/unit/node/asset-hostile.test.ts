@@ -22,6 +22,7 @@ function pair() {
   bob.receive(alice.file(minted));
   return { chain, alice, bob, id: minted.facts.assetId };
 }
+const DIRECT = { kind: 'send', script: null, interactive: true, delivery: null, own: null, assetVersion: 0 } as const;
 const sentOf = (node: AssetNode): Holding =>
   [...node.assets.holdings.values()].find((each) => holdingState(node.assets, each) === 'sent') as Holding;
 
@@ -30,8 +31,7 @@ test('an asset under our keys in an output that the sender can spend by a script
   const { scriptKey, internalKey } = bob.told({ kind: 'new_keys' }, 'asset_keys').keys;
   const theirs = leafPreimage(script(xOnly(alice.keys.wallet.assetKey(0).publicKey), OP.CHECKSIG));
   if (!theirs.ok) throw new Error(theirs.failure.message);
-  const rest = { kind: 'send', place: 0, script: null, interactive: true, delivery: null, own: null, assetVersion: 0 } as const;
-  const payout: SendPayout = { ...rest, assetId: id, amount: 300n, scriptKey, internalKey, sibling: theirs.value };
+  const payout: SendPayout = { ...DIRECT, place: 0, assetId: id, amount: 300n, scriptKey, internalKey, sibling: theirs.value };
   const request = { kind: 'send', payouts: [payout], commitmentVersion: 2 } as const;
   alice.told({ kind: 'transfer', request, feerate: null, dryRun: false }, 'asset_anchor');
   chain.mine();
@@ -40,6 +40,23 @@ test('an asset under our keys in an output that the sender can spend by a script
   expect(bob.ask({ kind: 'import_file', file: bob.takeApart(file), unspent: true })).toBe('POLICY');
   expect(bob.ask({ kind: 'import_files', files: [bob.takeApart(file)] })).toBe('POLICY');
   expect(bob.amounts()).toEqual([]);
+});
+
+test('two recipients under one script key are refused: in each output a proof would have to show that the asset of the other is not there', () => {
+  const { alice, bob, id } = pair();
+  const address = bob.address(id, 300n);
+  expect(alice.send(address, address.toUpperCase())).toBe('USAGE');
+  const payout = (place: number): SendPayout => {
+    const { internalKey } = bob.told({ kind: 'new_keys' }, 'asset_keys').keys;
+    return { ...DIRECT, place, assetId: id, amount: 10n, scriptKey, internalKey, sibling: null };
+  };
+  const { scriptKey } = bob.told({ kind: 'new_keys' }, 'asset_keys').keys;
+  const payouts = [payout(0), payout(1)] as const;
+  expect(alice.ask({ kind: 'transfer', request: { kind: 'send', payouts, commitmentVersion: 2 }, feerate: null, dryRun: false })).toBe(
+    'USAGE',
+  );
+  expect(alice.ask({ kind: 'fund_packet', request: { payouts, leaseSeconds: 60 } })).toBe('USAGE');
+  expect(typeof alice.send(address)).toBe('object');
 });
 
 test('after a restore our keys are found by their points without a walk through millions that nobody handed out', () => {
