@@ -15,6 +15,8 @@ interface Notice {
   readonly fragment: SendFragment;
   /** The chain was seen to hold what it says, and the node knows of it. */
   placed: boolean;
+  /** The tip of the chain that did not have it: another one may. */
+  missedAt: string | null;
 }
 
 interface Stream {
@@ -184,7 +186,7 @@ export class Mailboxes {
     if (this.#notices.has(name) || this.#useless.has(name) || this.#notices.size >= MOST_NOTICES) return;
     const fragment = readNotice(this.#ports, address, message);
     if (fragment.ok) {
-      this.#notices.set(name, { address, id: message.id, fragment: fragment.value, placed: false });
+      this.#notices.set(name, { address, id: message.id, fragment: fragment.value, placed: false, missedAt: null });
       this.#placeAgainAt = 0;
       return;
     }
@@ -206,20 +208,31 @@ export class Mailboxes {
   #place(): Promise<void> {
     this.#placing = this.#placing.then(async () => {
       const { now } = this.#ports.env();
-      if (this.#placeAgainAt > now) return;
+      if (this.#placeAgainAt > now || ![...this.#notices.values()].some(({ placed }) => !placed)) return;
+      const found = await this.#ports.chain.tip();
+      const tip = found.ok ? toHex(found.value.hash) : '';
       for (const [name, notice] of this.#notices) {
         if (notice.placed || this.#stopped) continue;
+        // Each look reads blocks: as long as there is no new one it would find the same.
+        if (notice.missedAt === tip) {
+          this.#placeAgainAt = now + PLACE_PAUSE_SECONDS;
+          continue;
+        }
         const address = this.#ports.state().assets.addresses.get(notice.address.script) ?? notice.address;
         const outcome = await tried(() => placeNotice(this.#ports, address, notice.fragment));
         if (outcome.ok) notice.placed = true;
-        else if (isForNow(outcome.failure)) this.#placeAgainAt = now + PLACE_PAUSE_SECONDS;
-        else {
+        else if (isForNow(outcome.failure)) {
+          this.#placeAgainAt = now + PLACE_PAUSE_SECONDS;
+          if (outcome.failure.code === 'NOT_FOUND' && found.ok) notice.missedAt = tip;
+        } else {
           this.#ports.log('warn', `a message to ${address.text.slice(0, 24)}... is not true: ${outcome.failure.message}`);
           this.#notices.delete(name);
           this.#ignore(name);
         }
       }
     });
+    // A bug in one run ends neither the later ones nor the process.
+    this.#placing = this.#placing.catch((error: unknown) => this.#ports.log('warn', `the mailbox: ${(error as Error).message}`));
     return this.#placing;
   }
 

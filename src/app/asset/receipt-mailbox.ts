@@ -82,15 +82,17 @@ async function findTransfer(chain: ChainSource, { outPoint, blockHeader, blockHe
   for (let at = blockHeight; at <= blockHeight + BLOCKS_ON; at++) {
     const hash = await chain.blockHash(height(at));
     if (!hash.ok) return hash;
-    if (hash.value === null) break;
+    if (hash.value === null) return refused('NOT_FOUND', `no block from ${blockHeight} on holds ${formatOutPoint(outPoint)} yet`);
     const block = await chain.block(hash.value);
     if (!block.ok) return block;
-    const tx = block.value?.txs.find((each) => equal(txId(each), outPoint.txid));
+    if (block.value === null) return refused('NOT_FOUND', `block ${at} left the chain while it was read`);
+    const tx = block.value.txs.find((each) => equal(txId(each), outPoint.txid));
     if (tx !== undefined) return ok({ tx, at: height(at) });
     if (at === blockHeight && equal(hash.value, blockHash(blockHeader)))
       return refused('NOT_IN_CHAIN', `block ${blockHeight} does not hold ${formatOutPoint(outPoint)}`);
   }
-  return refused('NOT_FOUND', `no block from ${blockHeight} on holds ${formatOutPoint(outPoint)} yet`);
+  // Nothing that is still to come changes that: such a message is not looked at again.
+  return refused('NOT_IN_CHAIN', `no block from ${blockHeight} to ${blockHeight + BLOCKS_ON} holds ${formatOutPoint(outPoint)}`);
 }
 
 const refused = (code: string, message: string): { readonly ok: false; readonly failure: TryFailure } => fail({ code, message });
