@@ -27,9 +27,9 @@ export function checkLockTimes(asset: Asset, prevId: PrevId, height: number, cha
   return absolute.ok ? checkRelative(asset.relativeLockTime, prevId, height, chain) : absolute;
 }
 
-/** An asset whose locks need the chain. */
-export const usesLockTime = (asset: Asset): boolean =>
-  asset.lockTime !== 0n || (asset.relativeLockTime !== 0n && (asset.relativeLockTime & SEQUENCE_DISABLED) === 0n);
+/** An asset with a lock that counts seconds: it needs the times of blocks. */
+export const usesBlockTimes = ({ lockTime, relativeLockTime: sequence }: Asset): boolean =>
+  lockTime > LOCK_TIME_THRESHOLD || ((sequence & SEQUENCE_IS_SECONDS) !== 0n && (sequence & SEQUENCE_DISABLED) === 0n);
 
 function checkAbsolute(lockTime: bigint, height: number, chain: ChainTimes): Result<null, LockTimeFailure> {
   if (lockTime === 0n) return ok(null);

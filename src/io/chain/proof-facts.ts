@@ -2,7 +2,7 @@ import { splitOf, witnessesOf } from '../../asset/asset.ts';
 import type { Proof } from '../../asset/proof/proof.ts';
 import type { ProofFailure } from '../../asset/proof/verify.ts';
 import { nestedProofs } from '../../asset/proof/verify-file.ts';
-import { type ChainTimes, usesLockTime } from '../../asset/vm/lock-time.ts';
+import { type ChainTimes, usesBlockTimes } from '../../asset/vm/lock-time.ts';
 import { toHex } from '../../base/bytes.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
 import { type Height, height } from '../../base/units.ts';
@@ -12,6 +12,8 @@ import type { ChainFailure, ChainSource } from './source.ts';
 
 /** BIP 113: the blocks whose middle time counts. */
 const MEDIAN_SPAN = 11;
+/** For one transition with those in its further inputs, none of which is verified yet. Each time takes 22 questions to the chain. */
+const MOST_TIMES = 64;
 /** Questions to the chain that wait at once. */
 const IN_FLIGHT = 8;
 
@@ -68,12 +70,14 @@ export class ProofFacts {
     this.#heights.set(toHex(txId(proof.anchorTx)), proof.blockHeight);
   }
 
-  /** Before a transition is verified: the times that its locks ask for. */
+  /** Before a transition is verified: the times that its locks ask for. Beyond MOST_TIMES they stay unknown, and the locks do not hold. */
   async lookUp(newest: Proof): Promise<Result<null, ChainFailure>> {
+    let asked = 0;
     for (const proof of nestedProofs(newest)) {
       this.note(proof);
       for (const at of this.#timesFor(proof)) {
-        if (this.#medians.has(at)) continue;
+        if (this.#medians.has(at) || asked === MOST_TIMES) continue;
+        asked += 1;
         const median = await medianTime(this.#source, at);
         if (!median.ok) return fail(median.failure);
         this.#medians.set(at, median.value);
@@ -85,7 +89,7 @@ export class ProofFacts {
   /** BIP 68: seconds count from the median time of the block before the input's. */
   #timesFor({ asset, blockHeight }: Proof): readonly number[] {
     const locked = splitOf(asset)?.rootAsset ?? asset;
-    if (!usesLockTime(asset) && !usesLockTime(locked)) return [];
+    if (!usesBlockTimes(asset) && !usesBlockTimes(locked)) return [];
     const inputs = witnessesOf(asset).flatMap(({ prevId }) => (prevId === null ? [] : (this.times.txHeight(prevId.outPoint.txid) ?? [])));
     return [blockHeight, ...inputs.map((at) => Math.max(0, at - 1))];
   }
