@@ -5,7 +5,7 @@ import { type LeafLocator, MAX_STEPS_BACK, type UniverseLeaf, walkBack } from '.
 import { assetId } from '../../asset/genesis.ts';
 import { sameGroup } from '../../asset/group-key.ts';
 import { bytesSource } from '../../asset/proof/file.ts';
-import { decodeProof, MAX_FILE_SIZE, outPointOf } from '../../asset/proof/proof.ts';
+import { decodeProof, outPointOf } from '../../asset/proof/proof.ts';
 import { type Bytes, equal } from '../../base/bytes.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
 import { xOnly } from '../../bitcoin/taproot.ts';
@@ -101,12 +101,25 @@ function locatorOf(state: AssetState, tap: TapAddress, arrival: Arrival, part: A
   return { assetId: part.assetId, groupKey, outPoint: arrival.outPoint, scriptKey: part.scriptKey };
 }
 
+/** What is fetched stands in memory until it is verified; a larger file comes by hand (`lnkit proof import`), read in pieces. */
+const MAX_FETCHED = 64 * 1024 * 1024;
+/** A courier that answers each question just in time does not keep us for days. */
+const FETCH_MS = 900_000;
+
 /** Walks back from the newest transition to the minting. */
 export async function fetchFile(
   courier: OpenCourier,
-  { newest, kinds, signal }: { readonly newest: LeafLocator; readonly kinds: readonly Kind[]; readonly signal: AbortSignal },
+  part: {
+    readonly newest: LeafLocator;
+    readonly kinds: readonly Kind[];
+    readonly signal: AbortSignal;
+    readonly mostBytes?: number;
+    readonly mostMs?: number;
+  },
 ): Promise<Result<Bytes, TryFailure>> {
+  const { newest, kinds, signal, mostBytes = MAX_FETCHED, mostMs = FETCH_MS } = part;
   const fetched: Bytes[] = [];
+  const begun = performance.now();
   let locator = newest;
   let size = 0;
   for (let step = 0; step <= MAX_STEPS_BACK; step++) {
@@ -122,7 +135,8 @@ export async function fetchFile(
       return refused('PEER_ERROR', `the courier has another transition at ${formatOutPoint(locator.outPoint)}`);
     fetched.push(found.value);
     size += found.value.length;
-    if (size > MAX_FILE_SIZE) return refused('TOO_LARGE', `more than ${MAX_FILE_SIZE} bytes of transitions`);
+    if (size > mostBytes) return refused('TOO_LARGE', `more than ${mostBytes} bytes of transitions: import the file by hand`);
+    if (performance.now() - begun > mostMs) return refused('TIMEOUT', `no whole file after ${step + 1} transitions`);
     const next = walkBack(fetched);
     if (!next.ok) return next;
     if (next.value.kind === 'file') return ok(next.value.file);
