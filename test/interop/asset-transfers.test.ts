@@ -1,4 +1,5 @@
-// Assets that travel by themselves between lnkit and tapd: couriers, mailboxes, addresses of version 1 and 2. No proof is carried by hand.
+// Assets that travel by themselves between lnkit and tapd: couriers, mailboxes, addresses of version 1 and 2. No proof is carried by hand: the courier
+// is once a tapd that is neither end's, and once lnkit.
 import { expect, test } from 'vitest';
 import { parseCourier } from '../../src/asset/address/courier.ts';
 import { universeLeaves } from '../../src/asset/courier.ts';
@@ -13,12 +14,14 @@ import type { Tapd } from './harness/tapd.ts';
 import { fund } from './moves.ts';
 
 const lab = useLab(['bitcoind', 'lnd', 'tapd'], async (lab) => {
-  const lnd = await lab.lnd('alice', { fundSats: 3_000_000 });
-  const [tapd, lnkit, post] = await Promise.all([lab.tapd('tapd', lnd), lab.lnkit('carol'), lab.lnkit('post')]);
+  // Two tapds cannot share an lnd: only one may intercept its HTLCs.
+  const [lnd, bare] = await Promise.all([lab.lnd('alice', { fundSats: 3_000_000 }), lab.lnd('bare')]);
+  const [office, lnkit, post] = await Promise.all([lab.tapd('office', bare), lab.lnkit('carol'), lab.lnkit('post')]);
+  const tapd = await lab.tapd('tapd', lnd, office.courier);
   await fund(lab, lnkit, 1_000_000);
   await fund(lab, lnkit, 1_000_000);
   await lnkit.startDaemon();
-  return { tapd, lnkit, post };
+  return { tapd, office, lnkit, post };
 });
 
 interface Held {
@@ -113,14 +116,15 @@ async function newAddress(lnkit: Lnkit, ...words: readonly string[]): Promise<st
   return (await lnkit.ok<{ address: string }>('asset', 'address', ...words)).address;
 }
 
-test('lnkit sends units and a collectible to addresses of version 1: tapd receives them, counts them, and spends them onward to lnkit, which receives by itself', async () => {
-  const { lnkit, tapd } = lab();
+test('a third tapd carries units and a collectible to addresses of version 1: tapd receives them from lnkit, counts them, and spends them onward to lnkit, which receives by itself', async () => {
+  const { lnkit, tapd, office } = lab();
   await mint(lnkit, tapd, ['--name', 'coin', '--supply', '1000'], ['--name', 'portrait', '--type', 'collectible']);
   const [coin, portrait] = [await assetNamed(lnkit, 'coin'), await assetNamed(lnkit, 'portrait')];
   const theirs = [
     await tapdAddress(tapd, '--asset_id', coin.asset_id, '--amt', '300', '--address_version', 'v1'),
     await tapdAddress(tapd, '--asset_id', portrait.asset_id, '--amt', '1', '--address_version', 'v1'),
   ];
+  for (const address of theirs) expect(await lnkit.ok('decode', address)).toMatchObject({ version: 1, proof_courier: office.courier });
   const { txid } = await send(lnkit, ...theirs);
   for (const address of theirs) await tapdReceived(tapd, address, txid);
   expect([await tapdBalance(tapd, coin.asset_id), await tapdBalance(tapd, portrait.asset_id)]).toEqual([300, 1]);
@@ -128,8 +132,8 @@ test('lnkit sends units and a collectible to addresses of version 1: tapd receiv
   expect(transfers.find((each) => each.txid === txid)?.deliveries.map(({ state }) => state)).toEqual(['delivered', 'delivered']);
 
   const ours = [
-    await newAddress(lnkit, 'coin', '120', '--courier', tapd.courier),
-    await newAddress(lnkit, 'portrait', '--courier', tapd.courier),
+    await newAddress(lnkit, 'coin', '120', '--courier', office.courier),
+    await newAddress(lnkit, 'portrait', '--courier', office.courier),
   ];
   for (const address of ours) {
     await tapdSends(tapd, '--addr', address);
@@ -137,6 +141,7 @@ test('lnkit sends units and a collectible to addresses of version 1: tapd receiv
   }
   expect([await amounts(lnkit, 'coin'), await amounts(lnkit, 'portrait')]).toEqual([[120, 700], [1]]);
   expect(await lnkit.ok('asset', 'verify')).toMatchObject({ valid: true });
+  expect(await tapdBalance(office, coin.asset_id)).toBe(0);
 
   // And onward once more: what came from tapd goes back to it.
   const again = await tapdAddress(tapd, '--asset_id', coin.asset_id, '--amt', '750', '--address_version', 'v1');
@@ -145,8 +150,8 @@ test('lnkit sends units and a collectible to addresses of version 1: tapd receiv
   expect([await tapdBalance(tapd, coin.asset_id), await amounts(lnkit, 'coin')]).toEqual([930, [70]]);
 });
 
-test('two tranches of a group go to an address of version 2 without an amount, and come back to one of lnkit, which spends both onward', async () => {
-  const { lnkit, tapd } = lab();
+test('a third tapd has the mailbox: two tranches of a group go to an address of version 2 without an amount, and come back to one of lnkit, which spends both onward', async () => {
+  const { lnkit, tapd, office } = lab();
   await mint(lnkit, tapd, ['--name', 'first', '--supply', '100', '--grouped']);
   const { group_key: group, asset_id: firstId } = await assetNamed(lnkit, 'first');
   await mint(lnkit, tapd, ['--name', 'second', '--supply', '50', '--group-key', group as string]);
@@ -157,14 +162,14 @@ test('two tranches of a group go to an address of version 2 without an amount, a
     asset_id: null,
     group_key: group,
     amount: '0',
-    proof_courier: mailbox(tapd),
+    proof_courier: mailbox(office),
   });
   const sent = await send(lnkit, theirs, '--amount', '130');
   await tapdReceived(tapd, theirs, sent.txid);
   expect([await tapdBalance(tapd, firstId), await tapdBalance(tapd, secondId)]).toEqual([100, 30]);
   expect(await amounts(lnkit, 'second')).toEqual([20]);
 
-  const ours = await newAddress(lnkit, group as string, '--courier', tapd.courier);
+  const ours = await newAddress(lnkit, group as string, '--courier', office.courier);
   await tapdSends(tapd, '--addr_with_amount', `${ours}:125`);
   await lnkitReceived(lnkit, ours);
   const sum = async (): Promise<number> =>
