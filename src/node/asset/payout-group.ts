@@ -1,8 +1,8 @@
-import type { TapAddress } from '../../asset/address/address.ts';
+import { decodeTapAddress, type TapAddress } from '../../asset/address/address.ts';
 import { MAX_FRAGMENT_OUTPUTS } from '../../asset/fragment.ts';
 import { sameGroup } from '../../asset/group-key.ts';
 import { uniqueScriptKey } from '../../asset/keys.ts';
-import { type Bytes, toHex } from '../../base/bytes.ts';
+import { type Bytes, equal, toHex } from '../../base/bytes.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
 import type { NodeFailure } from '../types.ts';
 import { type GroupShare, selectGroup } from './select.ts';
@@ -81,9 +81,12 @@ function payoutOf(
   { assetId, amount }: Pick<GroupShare, 'assetId' | 'amount'>,
 ): SendPayout {
   const { publicKey, tweak } = uniqueScriptKey(address.scriptKey, assetId);
-  // Whoever sends to an address of their own keeps the asset.
+  // Whoever sends to an address of their own keeps the asset: where the output is that of the address too, or another could spend it.
   const record = state.addresses.get(address.scriptKey);
-  const own = record && { scriptKeyIndex: record.scriptKeyIndex, scriptKeyTweak: tweak, internalKeyIndex: record.internalKeyIndex };
+  const given = record === undefined ? null : decodeTapAddress(record.text);
+  const isOurs = given?.ok === true && equal(given.value.address.internalKey, address.internalKey) && address.tapscriptSibling === null;
+  const own = record !== undefined &&
+    isOurs && { scriptKeyIndex: record.scriptKeyIndex, scriptKeyTweak: tweak, internalKeyIndex: record.internalKeyIndex };
   return {
     kind: 'send',
     assetId,
@@ -97,6 +100,6 @@ function payoutOf(
     // The receiver is told where to look: nothing is left behind for an output that it would predict.
     interactive: true,
     delivery: { address: text, courier },
-    own: own ?? null,
+    own: own || null,
   };
 }

@@ -1,6 +1,6 @@
 import { ADDRESS_VERSION, commitmentVersionOf, predictedOutputKey, scriptKeyFor, type TapAddress } from '../../asset/address/address.ts';
 import { optionalSiblingHash } from '../../asset/commitment/sibling.ts';
-import type { Bytes } from '../../base/bytes.ts';
+import { type Bytes, EMPTY, toHex } from '../../base/bytes.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
 import { p2trScript } from '../../bitcoin/script.ts';
 import type { NodeFailure } from '../types.ts';
@@ -62,6 +62,9 @@ function payoutTo(state: AssetState, { text, address, courier }: Recipient, plac
   const id: Bytes | null = address.assetId;
   const known = id === null ? undefined : state.known.get(id);
   if (id === null || known === undefined) return fail({ code: 'NOT_FOUND', message: 'none of our assets is the one of the address' });
+  // To the byte: its receiver watches for an output made of these.
+  if (toHex(address.groupKey ?? EMPTY) !== toHex(known.groupKey ?? EMPTY))
+    return fail({ code: 'USAGE', message: 'the asset of the address is not of the group that the address names' });
   const predicted = predictedOutputKey(address, known.genesis);
   if (!predicted.ok) return fail({ code: 'USAGE', message: predicted.failure.message });
   const sibling = optionalSiblingHash(address.tapscriptSibling);

@@ -1,5 +1,6 @@
 // What others can do to us with transfers that are valid in themselves.
 import { expect, test } from 'vitest';
+import { decodeTapAddressFor, encodeTapAddress, type TapAddress } from '../../../src/asset/address/address.ts';
 import { leafPreimage } from '../../../src/asset/commitment/sibling.ts';
 import { bip86ScriptKey } from '../../../src/asset/keys.ts';
 import { toHex } from '../../../src/base/bytes.ts';
@@ -22,6 +23,7 @@ function pair() {
   bob.receive(alice.file(minted));
   return { chain, alice, bob, id: minted.facts.assetId };
 }
+const MAILBOX = 'authmailbox+universerpc://127.0.0.1:10029';
 const DIRECT = { kind: 'send', script: null, interactive: true, delivery: null, own: null, assetVersion: 0 } as const;
 const sentOf = (node: AssetNode): Holding =>
   [...node.assets.holdings.values()].find((each) => holdingState(node.assets, each) === 'sent') as Holding;
@@ -57,6 +59,22 @@ test('two recipients under one script key are refused: in each output a proof wo
   );
   expect(alice.ask({ kind: 'fund_packet', request: { payouts, leaseSeconds: 60 } })).toBe('USAGE');
   expect(typeof alice.send(address)).toBe('object');
+});
+
+test('an address that lies about the group of its asset is refused, and one with a key of ours in an output of another is not taken for ours', () => {
+  const { chain, alice, bob, id } = pair();
+  const changed = (text: string, change: Partial<TapAddress>): string => {
+    const read = decodeTapAddressFor(text, 'regtest');
+    if (!read.ok) throw new Error(read.failure.message);
+    return encodeTapAddress({ ...read.value, ...change }, 'regtest');
+  };
+  const other = bob.keys.wallet.assetKey(77).publicKey;
+  expect(alice.send(changed(bob.address(id, 300n), { groupKey: other }))).toBe('USAGE');
+  const request = { of: { kind: 'asset', assetId: id }, amount: 300n, version: 2, assetVersion: 0, courier: MAILBOX } as const;
+  const own = alice.told({ kind: 'new_address', request }, 'asset_address').address.text;
+  expect(typeof alice.send(changed(own, { internalKey: other }))).toBe('object');
+  chain.mine();
+  expect([alice.amounts(), alice.assets.holdings.size]).toEqual([[700n], 3]);
 });
 
 test('after a restore our keys are found by their points without a walk through millions that nobody handed out', () => {
