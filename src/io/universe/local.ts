@@ -130,6 +130,9 @@ export class LocalUniverse implements Universe {
    * is answered as stored. For own work, which bounds itself.
    */
   async insertMany(leaves: readonly UniverseLeaf[], origin: Origin = 'inserted'): Promise<readonly Result<StoredPlace, UniverseFailure>[]> {
+    // What others have to give is bounded as what they insert is.
+    const full = origin === 'synced' ? this.#full() : null;
+    if (full !== null) return leaves.map(() => fail(full));
     const looks = leaves.map((leaf) => this.#look(leaf));
     const fresh = looks.flatMap((look) => (look.ok && !look.value.isThere ? [look.value.arrival] : []));
     const { chain } = this.#options;
@@ -252,14 +255,20 @@ export class LocalUniverse implements Universe {
   }
 
   #take(size: number): UniverseFailure | null {
-    const { inserts, insertBytes, fileBytes } = this.limits;
-    if (this.database.size > fileBytes) return { code: 'REFUSED', message: `this universe is full: it takes ${fileBytes} bytes` };
+    const { inserts, insertBytes } = this.limits;
+    const full = this.#full();
+    if (full !== null) return full;
     // One alone is always taken, or a large one never would be.
     if (this.#inserts > 0 && (this.#inserts >= inserts || this.#insertBytes + size > insertBytes))
       return { code: 'REFUSED', message: `${this.#inserts} leaves of ${this.#insertBytes} bytes are being verified: try again` };
     this.#inserts += 1;
     this.#insertBytes += size;
     return null;
+  }
+
+  #full(): UniverseFailure | null {
+    const { fileBytes } = this.limits;
+    return this.database.size > fileBytes ? { code: 'REFUSED', message: `this universe is full: it takes ${fileBytes} bytes` } : null;
   }
 
   #page({ offset, limit }: Page): Page {

@@ -27,6 +27,15 @@ export function withoutExpired(state: AssetState, now: UnixTime): AssetState {
   return { ...state, leases };
 }
 
+/** Nothing holds an output back any more; of an offer it is remembered that it was made: it can still be accepted. */
+export function lapsed(state: AssetState, outPoint: OutPoint): AssetState {
+  const leases = state.leases.flatMap((lease): readonly Lease[] => {
+    if (placeOf(lease.outPoint) !== placeOf(outPoint)) return [lease];
+    return lease.purpose === 'packet' ? [] : [{ ...lease, purpose: 'lapsed' }];
+  });
+  return { ...state, leases };
+}
+
 /** Without those of one packet or offer, or of one output. */
 export function released(state: AssetState, which: { readonly id: Uint8Array } | { readonly outPoint: OutPoint }): AssetState {
   const leases = state.leases.filter((lease) =>

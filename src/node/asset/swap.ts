@@ -21,7 +21,7 @@ import { fail, ok, type Result } from '../../base/result.ts';
 import { type FeeratePerKw, height, type Sat, sat, unixTime } from '../../base/units.ts';
 import { dustLimit } from '../../bitcoin/fees.ts';
 import { taprootPrivateKey } from '../../bitcoin/taproot.ts';
-import { type Tx, txId, txInput } from '../../bitcoin/tx.ts';
+import { equalOutPoint, type Tx, txId, txInput } from '../../bitcoin/tx.ts';
 import { secp } from '../../crypto/ec.ts';
 import type { NodeEnv, NodeFailure } from '../types.ts';
 import { RBF_SEQUENCE } from '../wallet/build.ts';
@@ -119,11 +119,21 @@ export function offerSwap(
 /** A free holding of exactly so many units with nothing beside it: whoever completes the transaction disposes of all that its output holds. */
 function wholeOutput(state: AssetState, { assetId, amount }: OfferRequest): Result<Holding, NodeFailure> {
   let units = 0n;
+  let offered = false;
   for (const holding of state.holdings.values()) {
     if (!equal(holding.facts.assetId, assetId) || holdingState(state, holding) !== 'confirmed') continue;
     units += holding.facts.amount;
-    if (holding.facts.amount === amount && !companions(state, [holding]).some((each) => isHeld(state, each))) return ok(holding);
+    if (holding.facts.amount !== amount || companions(state, [holding]).some((each) => isHeld(state, each))) continue;
+    // At another price, whoever has the old offer would take the better one.
+    if (!state.leases.some(({ outPoint }) => equalOutPoint(outPoint, holding.facts.outPoint))) return ok(holding);
+    offered = true;
   }
+  if (offered)
+    return fail({
+      code: 'POLICY',
+      message: 'an offer of these units has run out, and can be accepted as long as they are not moved',
+      hint: '`lnkit asset swap cancel` moves them',
+    });
   if (units < amount) return fail({ code: 'INSUFFICIENT_FUNDS', message: `${amount} units are offered, and ${units} can be spent now` });
   return fail({
     code: 'POLICY',

@@ -6,7 +6,7 @@ import { formatOutPoint } from '../../bitcoin/tx.ts';
 import { type Draft, refuse, reply, update } from '../draft.ts';
 import { type AnchorPackets, anchorPackets } from './anchor-packets.ts';
 import { bumpAnchor } from './bump.ts';
-import { leaseOf, released } from './lease.ts';
+import { lapsed, leaseOf } from './lease.ts';
 import { drawKeys, type MoveRequest, moveToSelf, type NewKeys } from './own-keys.ts';
 import { fundPacket, type PacketRequest, signPacket } from './packet.ts';
 import { type AcceptRequest, acceptSwap, type OfferRequest, offerSwap, type SwapOffer } from './swap.ts';
@@ -99,6 +99,6 @@ function release(draft: Draft, id: CommandId, outPoint: OutPoint): void {
     refuse(draft, id, { code: 'NOT_FOUND', message: `nothing holds ${formatOutPoint(outPoint)} back` });
     return;
   }
-  update(draft, { assets: released(assets, { outPoint }) });
+  update(draft, { assets: lapsed(assets, outPoint) });
   reply(draft, id, { kind: 'done' });
 }

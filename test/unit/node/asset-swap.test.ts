@@ -292,3 +292,20 @@ test('an offer that has run out holds nothing back, is remembered until its asse
   chain.mine();
   expect([seller.amounts(), seller.assets.leases]).toEqual([[300n, 700n], []]);
 });
+
+test('units of an offer that ran out, or was let go, are not offered again before they are moved: the old price would still be good', () => {
+  const { chain, seller, assetId } = market();
+  const request = { assetId, amount: 300n, priceSat: sat(PRICE), lifeSeconds: 0 };
+  const { offer } = seller.told({ kind: 'offer_swap', request, dryRun: false }, 'asset_offer');
+  const dearer = { kind: 'offer_swap', request: { ...request, priceSat: sat(9n * PRICE), lifeSeconds: 3600 }, dryRun: false } as const;
+  expect(seller.ask(dearer)).toBe('POLICY');
+  seller.told(
+    { kind: 'move_asset', assetId, amount: 300n, from: offer.outPoint, note: null, feerate: null, dryRun: false },
+    'asset_anchor',
+  );
+  chain.mine();
+  const second = seller.told(dearer, 'asset_offer').offer;
+  expect(seller.ask({ kind: 'release_lease', outPoint: second.outPoint })).toEqual({ kind: 'done' });
+  expect([seller.amounts(), seller.assets.leases.map(({ purpose }) => purpose)]).toEqual([[300n, 700n], ['lapsed']]);
+  expect(seller.ask(dearer)).toBe('POLICY');
+});

@@ -180,6 +180,8 @@ test('limits are kept before anything is decoded', async () => {
   expect(codeOf(await busy.insert(leaf))).toBe('ok');
   const full = newUniverse(world, { limits: { fileBytes: 100 } });
   expect(codeOf(await full.insert(leaf))).toBe('REFUSED');
+  const [synced] = await full.insertMany([leaf], 'synced');
+  expect(synced === undefined ? '' : codeOf(synced)).toBe('REFUSED');
   const reader = newUniverse(world, { chain: null });
   expect(codeOf(await reader.insert(leaf))).toBe('REFUSED');
   expect(UNIVERSE_LIMITS.page).toBe(512);
