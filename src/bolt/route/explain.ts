@@ -3,7 +3,7 @@ import { limitsOf } from './evaluate.ts';
 import { CHANNEL_SPENT, CHANNEL_UNROUTABLE, EDGE_CONTRADICTS, EDGE_DISABLED, EDGE_KNOWN, NODE_UNROUTABLE } from './graph.ts';
 import { MAX_HOPS, ONION_BYTES, onionOf } from './onion-room.ts';
 import { extraOf, type Problem } from './problem.ts';
-import { bestPath, type SplitRequest, type SplitTools, split } from './split.ts';
+import { ANY_CLTV, ANY_FEE, bestPath, type SplitRequest, type SplitTools, split } from './split.ts';
 
 export type Rule =
   | 'no_policy'
@@ -107,8 +107,6 @@ function closedInto(problem: Problem, region: ReadonlySet<number>, amountMsat: n
   return closed;
 }
 
-const ANY_FEE = Number.MAX_SAFE_INTEGER / 4;
-const MOST_BLOCKS = 20 * 2016;
 const MOST_PARTS = 64;
 const MOST_HOPS = 250;
 
@@ -117,7 +115,7 @@ function relax(request: SplitRequest, tools: SplitTools): Relaxation | null {
   const { problem, searcher, model } = tools;
   const cheapest = searcher.find(problem, { ...request, maxFeeMsat: ANY_FEE }, model, 'fee');
   if (cheapest !== null) return { kind: 'max_fee', feeMsat: cheapest.feeMsat };
-  const shortest = searcher.find(problem, { ...request, maxCltvDelta: MOST_BLOCKS }, model, 'cltv');
+  const shortest = searcher.find(problem, { ...request, maxCltvDelta: ANY_CLTV }, model, 'cltv');
   if (shortest !== null) return { kind: 'max_cltv', blocks: shortest.cltvDelta };
   const smallest = searcher.find(
     problem,
@@ -126,12 +124,27 @@ function relax(request: SplitRequest, tools: SplitTools): Relaxation | null {
     'bytes',
   );
   if (smallest !== null) return { kind: 'onion', ...onionOf(problem, smallest, request.onion) };
+  const feeMsat = feeOfParts(request, tools);
+  if (feeMsat !== null) return { kind: 'max_fee', feeMsat };
   const parts = request.maxParts >= MOST_PARTS ? null : split({ ...request, maxParts: MOST_PARTS }, tools, 'flow');
   if (parts !== null) return { kind: 'max_parts', parts: parts.length };
   const freed = { ...problem, blockedNodes: new Set<number>(), adjustments: withoutExclusions(problem) };
   if (problem.blockedNodes.size + problem.adjustments.size > 0 && bestPath(freed, request, tools) !== null) return { kind: 'exclusions' };
   const amountMsat = mostThatGoes(request, tools);
   return amountMsat > 0 ? { kind: 'amount', amountMsat } : null;
+}
+
+/** The fee with which the parts that are allowed would be enough, where no single path is; null where no fee would. */
+function feeOfParts(request: SplitRequest, tools: SplitTools): number | null {
+  if (request.maxParts === 1) return null;
+  // Fees weighed more than chances first: what is asked for is the least fee.
+  for (const share of [0.02, 1]) {
+    const model = { ...tools.model, penaltyMsat: tools.model.penaltyMsat * share };
+    const parts = split({ ...request, maxFeeMsat: ANY_FEE }, { ...tools, model }, 'flow');
+    const feeMsat = parts?.reduce((sum, { path }) => sum + path.feeMsat, 0) ?? null;
+    if (feeMsat !== null && split({ ...request, maxFeeMsat: feeMsat }, tools, 'flow') !== null) return feeMsat;
+  }
+  return null;
 }
 
 const withoutExclusions = (problem: Problem): Problem['adjustments'] =>

@@ -85,9 +85,10 @@ export class Knowledge {
   #failed(scid: bigint, direction: 0 | 1, amount: number, now: number): KnownEdge {
     const before = this.#now(scid, direction, now);
     return this.#set(scid, direction, {
-      lowMsat: Math.min(before.lowMsat, Math.max(0, amount - 1)),
+      lowMsat: Math.min(before.lowMsat, Math.max(0, Math.min(amount, before.failsFromMsat) - 1)),
       lowAt: now,
-      failsFromMsat: Math.min(before.failsFromMsat, amount),
+      // An older failure at less has faded by now, towards the capacity, which is at least what was tried now.
+      failsFromMsat: amount - Math.floor(Math.max(0, amount - before.failsFromMsat) * left(now - before.failedAt)),
       failedAt: now,
     });
   }

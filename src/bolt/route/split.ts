@@ -2,6 +2,7 @@ import type { CostModel } from './cost.ts';
 import { decompose, type FlowPath } from './decompose.ts';
 import { evaluate, limitsOf, mostOver } from './evaluate.ts';
 import type { FlowSearcher } from './flow.ts';
+import { pathBetweenBudgets } from './frontier.ts';
 import { onionOf } from './onion-room.ts';
 import { edgesFrom, edgesInto, type Problem, type ProblemBuilder } from './problem.ts';
 import type { Objective, Path, Searcher, SearchLimits } from './search.ts';
@@ -37,34 +38,62 @@ const REFINEMENTS = [2, 4, 6];
 const MAX_QUANTA = 64;
 /** Where the cheapest flow breaks the fee budget, fees are weighed more. */
 const PENALTY_SHARES = [1, 0.2, 0.02];
+export const ANY_FEE: number = Number.MAX_SAFE_INTEGER / 4;
+export const ANY_CLTV: number = 20 * 2016;
 
 /** One path that holds the limits: the cheapest, else the one of least fee, of least delay, of least room in the onion. */
-export function bestPath(
+export function bestPath(problem: Problem, limits: SearchLimits, tools: PathTools): Path | null {
+  return byEachMeasure(problem, limits, tools).path;
+}
+
+type PathTools = Pick<SplitTools, 'searcher' | 'model'>;
+
+/** What no measure alone leads to may still be there where several budgets are tight: then the way between them is looked for. */
+function anyPath(problem: Problem, limits: SearchLimits, tools: PathTools): Path | null {
+  const { path, tight } = byEachMeasure(problem, limits, tools);
+  if (path !== null || tight < 2) return path;
+  const { searcher, model } = tools;
+  // With any one of the budgets left aside there must be a way, or there is none with all of them.
+  const loose = [
+    { limits: { ...limits, maxCltvDelta: ANY_CLTV }, objective: 'fee' },
+    { limits: { ...limits, maxFeeMsat: ANY_FEE }, objective: 'cltv' },
+  ] as const;
+  if (loose.some((one) => searcher.find(problem, one.limits, model, one.objective) === null && searcher.pruned.size === 0)) return null;
+  return pathBetweenBudgets(problem, limits, model);
+}
+
+/** Every objective that a search before it gives reason to try. `tight`: how many budgets were in the way. */
+function byEachMeasure(
   problem: Problem,
   limits: SearchLimits,
-  tools: { readonly searcher: Searcher; readonly model: CostModel },
-): Path | null {
-  const { searcher, model } = tools;
-  const cheapest = searcher.find(problem, limits, model);
-  if (cheapest !== null) return cheapest;
-  const { amount, fee, cltv, size } = searcher.pruned;
-  const others: Objective[] = [];
-  // The way of least fees is also the one that needs the least room.
-  if (fee > 0 || amount > 0) others.push('fee');
-  if (cltv > 0) others.push('cltv');
-  if (size > 0) others.push('bytes', 'hops');
-  for (const objective of others) {
+  { searcher, model }: PathTools,
+): { readonly path: Path | null; readonly tight: number } {
+  const objectives: Objective[] = ['cost'];
+  const tight = new Set<Objective>();
+  for (let i = 0; i < objectives.length; i++) {
+    const objective = objectives[i] as Objective;
     const found = searcher.find(problem, limits, model, objective);
     // What was found by another measure has its price all the same.
-    if (found !== null) return evaluate(problem, found.edges, limits.amountMsat, model);
+    if (found !== null)
+      return { path: objective === 'cost' ? found : evaluate(problem, found.edges, limits.amountMsat, model), tight: tight.size };
+    const { amount, fee, cltv, size } = searcher.pruned;
+    const reasons: Objective[] = [];
+    // The way of least fees is also the one that needs the least room.
+    if (fee > 0 || amount > 0) reasons.push('fee');
+    if (cltv > 0) reasons.push('cltv');
+    if (size > 0) reasons.push('bytes');
+    for (const reason of reasons) {
+      tight.add(reason);
+      if (!objectives.includes(reason)) objectives.push(reason, ...(reason === 'bytes' ? (['hops'] as const) : []));
+    }
   }
-  return null;
+  return { path: null, tight: tight.size };
 }
 
 /** Parts that together carry the whole amount within every limit, or null. Leaves the builder's `usedMsat` as it was. */
 export function split(request: SplitRequest, tools: SplitTools, strategy: Strategy): readonly PlannedPart[] | null {
   if (request.maxCltvDelta < 0 || request.amountMsat <= 0 || !endsCarry(request, tools.problem)) return null;
-  const path = bestPath(tools.problem, request, tools);
+  const path = anyPath(tools.problem, request, tools);
   const whole = path === null ? null : [{ amountMsat: request.amountMsat, path }];
   if (strategy === 'single' || request.maxParts === 1) return whole;
   if (strategy === 'halving') return whole ?? new Draft(request, tools).halve();

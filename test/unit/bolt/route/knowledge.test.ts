@@ -51,6 +51,15 @@ describe('knowledge of balances', () => {
     expect(first(known, 20)).toEqual({ lowMsat: 199_999, failsFromMsat: 200_000 });
   });
 
+  it('does not believe an old failure again because a larger amount failed now', () => {
+    const known = new Knowledge();
+    known.learn(a, path(100_000n), { kind: 'failed', hop: 0 }, 0);
+    known.learn(a, path(900_000n), { kind: 'failed', hop: 0 }, HALF_LIFE_SECONDS);
+    expect(first(known, HALF_LIFE_SECONDS)?.failsFromMsat).toBe(500_000);
+    known.learn(a, path(900_000n), { kind: 'failed', hop: 0 }, 20 * HALF_LIFE_SECONDS);
+    expect(first(known, 20 * HALF_LIFE_SECONDS)?.failsFromMsat).toBe(900_000);
+  });
+
   it('always leaves low below high, within the capacity', () => {
     const lesson = fc.record({
       amount: fc.bigInt({ min: 1n, max: 2_000_000n }),

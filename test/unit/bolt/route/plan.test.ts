@@ -137,6 +137,13 @@ describe('no route', () => {
   });
   it('names the parts that would be enough', () =>
     expect(hintFor({ amountMsat: msat(5_500_000), maxParts: 1 })).toMatch(/raise --max-parts to \d/));
+  it('names the fee that would be enough for the parts that are allowed, where no single path is', () => {
+    const part = { amountMsat: msat(4_500_000) };
+    expect(hintFor({ ...part, maxParts: 1 })).not.toContain('--max-fee');
+    const least = Number(/raise --max-fee to (\d+)sat/.exec(hintFor({ ...part, maxFeeMsat: msat(100) }))?.[1]);
+    expect(least).toBeGreaterThan(0);
+    expect(hintFor({ ...part, maxFeeMsat: msat(1000n * BigInt(least)) })).toBe('found');
+  });
   it('counts the edges around the destination that each rule closed', () => {
     const shut = graphOf([between(0, 1, { disabled: true }), between(3, 1, { htlcMaximumMsat: 100_000 }), between(2, 3)]);
     const explained = explainRoutes(query({ maxParts: 1 }), { ...options, graph: shut });

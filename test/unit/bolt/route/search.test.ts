@@ -2,9 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_COSTS } from '../../../../src/bolt/route/cost.ts';
 import { evaluate } from '../../../../src/bolt/route/evaluate.ts';
+import { FlowSearcher } from '../../../../src/bolt/route/flow.ts';
 import { ProblemBuilder } from '../../../../src/bolt/route/problem.ts';
 import { type Path, Searcher } from '../../../../src/bolt/route/search.ts';
-import { bestPath } from '../../../../src/bolt/route/split.ts';
+import { bestPath, split } from '../../../../src/bolt/route/split.ts';
 import { faultOf } from '../../../bench/topology/plans.ts';
 import { type Channel, graphOf, network, paths, WIDE } from './networks.ts';
 
@@ -95,6 +96,51 @@ describe('the search for one path', () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  it('overlooks no path between a tight fee and a tight expiry', () => {
+    fc.assert(
+      fc.property(network, amount, fc.integer({ min: 0, max: 9_000 }), fc.integer({ min: 0, max: 300 }), (wild, amountMsat, fee, cltv) => {
+        // A dearer tail may lift an amount over a minimum: that is looked for by nobody.
+        const free = (policy: Channel['forth']): Channel['forth'] => ({ ...policy, htlcMinimumMsat: 0 });
+        const graph = graphOf(wild.map((channel) => ({ ...channel, forth: free(channel.forth), back: free(channel.back) })));
+        const builder = new ProblemBuilder(graph);
+        const problem = builder.build(0, 1);
+        const asked = { ...limits, amountMsat, maxFeeMsat: fee, maxCltvDelta: cltv, maxParts: 1 };
+        const isThere = [...paths(graph, 0, 1)].some((edges) => {
+          const path = usable(problem, edges, amountMsat);
+          return path !== null && path.feeMsat <= fee && path.cltvDelta <= cltv;
+        });
+        const found = split(asked, { ...tools, problem, builder, flows: new FlowSearcher() }, 'single');
+        expect(found !== null).toBe(isThere);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('finds the one path that is neither the cheapest, nor of least fee, nor the quickest, and holds both budgets', () => {
+    const edge = (feeBaseMsat: number, cltvExpiryDelta: number): Channel['forth'] => ({
+      disabled: false,
+      htlcMinimumMsat: 1,
+      htlcMaximumMsat: 1e6,
+      feeBaseMsat,
+      feeProportionalMillionths: 0,
+      cltvExpiryDelta,
+    });
+    const over = (a: number, b: number, way: Channel['forth']): Channel => ({ a, b, capacitySat: 6000, forth: way, back: way });
+    // 0 to 2 to 1: three ways from 2 to 1, of which the first hop adds nothing, but from 0 to 3 to 2 it adds to both.
+    const channels = [
+      over(2, 1, edge(0, 100)),
+      over(2, 1, edge(100, 0)),
+      over(2, 1, edge(40, 40)),
+      over(3, 2, edge(10, 10)),
+      over(0, 3, edge(0, 0)),
+    ];
+    const builder = new ProblemBuilder(graphOf(channels));
+    const problem = builder.build(0, 1);
+    const asked = { ...limits, amountMsat: 1000, maxFeeMsat: 100, maxCltvDelta: 100, maxParts: 1 };
+    const found = split(asked, { ...tools, problem, builder, flows: new FlowSearcher() }, 'single');
+    expect(found?.[0]?.path).toMatchObject({ feeMsat: 50, cltvDelta: 50 });
   });
 
   it('goes over no more hops than allowed', () => {
