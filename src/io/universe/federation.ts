@@ -57,8 +57,13 @@ export interface FederationOptions {
   readonly open: (host: string) => OpenUniverse;
   /** Unix seconds. */
   readonly now: () => number;
+  /** One server is visited for so long at most; 30 minutes. */
+  readonly visitMs?: number;
   log(level: 'info' | 'warn', text: string): void;
 }
+
+/** Whoever answers each question just in time does not keep us from the others. What was done stays, and the next visit goes on. */
+const VISIT_MS = 1_800_000;
 
 export interface Visit {
   readonly host: string;
@@ -99,15 +104,19 @@ async function visitOne(
   options: FederationOptions,
   part: { readonly host: string; readonly syncs: boolean; readonly signal: AbortSignal },
 ): Promise<Visit> {
-  const { host, signal } = part;
+  const { host } = part;
+  const signal = AbortSignal.any([part.signal, AbortSignal.timeout(options.visitMs ?? VISIT_MS)]);
   const remote = options.open(host);
   // A call that is waited for ends with the connection.
   const onAbort = (): void => remote.close();
   signal.addEventListener('abort', onAbort, { once: true });
   try {
-    const { pushed, failure } = await pushWaiting(options, remote, part);
+    const { pushed, failure } = await pushWaiting(options, remote, { host, signal });
     if (failure !== null || !part.syncs) return { host, pushed, sync: null, failure };
     return { host, pushed, sync: await syncFrom(remote, options.local, { ids: null, signal }), failure: null };
+  } catch (error) {
+    // Whatever one server makes us stumble over, the others are visited.
+    return { host, pushed: 0, sync: null, failure: { code: 'PROTOCOL', message: (error as Error).message } };
   } finally {
     signal.removeEventListener('abort', onAbort);
     remote.close();

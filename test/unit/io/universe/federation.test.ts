@@ -31,6 +31,7 @@ function federation(local: LocalUniverse, servers: { readonly [host: string]: Lo
     };
   };
   return {
+    open,
     visit: (seconds: number, when: 'due' | 'now' = 'due') => {
       now += seconds;
       return visitServers({ local, open, now: () => now, log() {} }, when, new AbortController().signal);
@@ -62,6 +63,31 @@ test('what is inserted here reaches every server, and one that was away gets it 
   away.clear();
   await visit(100);
   expect(b.multiverseRoot('transfer')).toEqual(local.multiverseRoot('transfer'));
+});
+
+test('a server that keeps us waiting is left after a while, and the others are visited', async () => {
+  const world = newWorld();
+  const [local, b] = [newUniverse(world), newUniverse(world)];
+  addServer(local.database, 'a:1', NOW);
+  addServer(local.database, 'b:1', NOW + 1);
+  await fill(b, mint(world));
+  const slow = (): OpenUniverse => {
+    let leave = (): void => {};
+    const never = new Promise<never>((_, reject) => {
+      leave = () => reject(new Error('closed'));
+    }).catch(() => fail<UniverseFailure>({ code: 'UNREACHABLE', message: 'closed' }));
+    return { roots: () => never, root: () => never, leafKeys: () => never, query: () => never, insert: () => never, close: leave };
+  };
+  const others = federation(local, { 'b:1': b }, new Set());
+  const part = { local, now: () => NOW + 100, visitMs: 50, log() {} };
+  const open = (host: string): OpenUniverse => (host === 'a:1' ? slow() : others.open(host));
+  const visits = await visitServers({ ...part, open }, 'now', new AbortController().signal);
+  expect(visits.map(({ host }) => host)).toEqual(['a:1', 'b:1']);
+  expect(listServers(local.database).map(({ failure }) => failure)).toEqual(['closed', null]);
+  // Nor does one whose answers nobody foresaw.
+  const strange = (): OpenUniverse => ({ ...slow(), roots: () => Promise.reject(new Error('an answer like no other')) });
+  await visitServers({ ...part, open: (host) => (host === 'a:1' ? strange() : others.open(host)) }, 'now', new AbortController().signal);
+  expect(listServers(local.database).map(({ failure }) => failure)).toEqual(['an answer like no other', null]);
 });
 
 test('what a server has is taken when its time has come, and is not pushed on', async () => {
