@@ -12,7 +12,7 @@ import { encodeWith } from '../../codec/codec.ts';
 import type { NodeEnv, NodeFailure } from '../types.ts';
 import type { Wallet } from '../wallet/types.ts';
 import { fundAnchor } from './anchor-tx.ts';
-import { assemble, type OwnKeys, type Placed, type Site, type Transfer } from './assemble.ts';
+import { assemble, fitSums, type OwnKeys, type Placed, type Site, type Transfer } from './assemble.ts';
 import { anchorOf } from './files.ts';
 import { NO_BASE } from './holding.ts';
 import { leaseOf, released } from './lease.ts';
@@ -57,6 +57,8 @@ export function anchorPackets(state: AssetState, wallet: Wallet, env: NodeEnv, p
   if (!funded.ok) return funded;
   const placed: Placed[] = read.value.flatMap((each) => placedOf(each, own));
   placed.push(...beside.map((holding) => ({ ...reAnchor(holding, env, draw), outputIndex: home })));
+  const fits = fitSums(placed);
+  if (!fits.ok) return fits;
   const commitmentVersion = part.packets[0].version === 1 ? TAP_VERSION.V2 : null;
   const free = part.packets.reduce((now, packet) => released(now, { id: packetId(packet) }), state);
   const rest = { funding: funded.value, kind: 'send', commitmentVersion, note, nextKeyIndex: index, locktime: height } as const;

@@ -2,13 +2,15 @@ import { spentLeavesOf } from '../../asset/alt-leaf.ts';
 import type { Asset } from '../../asset/asset.ts';
 import { optionalSiblingHash, type TapscriptPreimage } from '../../asset/commitment/sibling.ts';
 import { commitForChain, commitmentOutputKey, type TapCommitment, tapRoot, withAltLeaves } from '../../asset/commitment/tap-commitment.ts';
+import { MAX_SUM } from '../../asset/mssmt/node.ts';
 import { type AnchorOutput, createProof } from '../../asset/proof/create.ts';
 import { must } from '../../base/assert.ts';
 import { type Bytes, equal } from '../../base/bytes.ts';
 import type { OutPoint } from '../../base/ids.ts';
+import { fail, ok, type Result } from '../../base/result.ts';
 import { p2trScript } from '../../bitcoin/script.ts';
 import { type Tx, txId } from '../../bitcoin/tx.ts';
-import type { NodeEnv } from '../types.ts';
+import type { NodeEnv, NodeFailure } from '../types.ts';
 import { type Funding, signAnchor } from './anchor-tx.ts';
 import { settleSpends } from './fate.ts';
 import { holdingOf } from './holding.ts';
@@ -102,6 +104,15 @@ export function assemble(state: AssetState, env: NodeEnv, parts: AssemblyParts):
   const anchors = state.anchors.set(anchor.txid, anchor);
   const next = settleSpends({ ...state, nextKeyIndex: parts.nextKeyIndex, holdings: all, anchors });
   return { state: next, anchor, holdings, funding };
+}
+
+/** The tree of one output has one sum, of 64 bits. Two assets whose units pass that cannot share it. */
+export function fitSums(placed: readonly Pick<Placed, 'asset' | 'outputIndex'>[]): Result<null, NodeFailure> {
+  const sums = new Map<number, bigint>();
+  for (const { asset, outputIndex } of placed) sums.set(outputIndex, (sums.get(outputIndex) ?? 0n) + asset.amount);
+  if ([...sums.values()].every((sum) => sum <= MAX_SUM)) return ok(null);
+  const message = `an output would hold more than ${MAX_SUM} units in all its assets`;
+  return fail({ code: 'POLICY', message, hint: 'send the assets one after the other' });
 }
 
 interface Built {

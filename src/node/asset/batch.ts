@@ -1,6 +1,8 @@
+import { isGenesisAsset } from '../../asset/asset.ts';
 import { optionalSiblingHash, type TapscriptPreimage } from '../../asset/commitment/sibling.ts';
 import { resolveExternalKey } from '../../asset/external-key.ts';
 import { ASSET_TYPE, assetId, checkName } from '../../asset/genesis.ts';
+import { sameGroup } from '../../asset/group-key.ts';
 import { MAX_SUM } from '../../asset/mssmt/node.ts';
 import { checkMeta, decimalDisplayOf, type MetaReveal } from '../../asset/proof/meta.ts';
 import { interpretTapscript } from '../../asset/vm/tapscript.ts';
@@ -25,7 +27,7 @@ const MAX_BATCH = 100;
 /** So many cancelled batches are remembered. */
 const MAX_CANCELLED = 20;
 
-const bad = (message: string) => fail<NodeFailure>({ code: 'USAGE', message });
+const bad = (message: string, hint?: string) => fail<NodeFailure>({ code: 'USAGE', message, ...(hint === undefined ? {} : { hint }) });
 const policy = (message: string, hint?: string) => fail<NodeFailure>({ code: 'POLICY', message, ...(hint === undefined ? {} : { hint }) });
 
 /** The open batch with one more asset. Fails with USAGE, POLICY or NOT_FOUND. */
@@ -44,10 +46,27 @@ export function addSeedling(state: AssetState, seedling: Seedling, now: UnixTime
       '`lnkit asset mint finalize` mints it, `lnkit asset mint cancel` drops it',
     );
   if (batch.seedlings.some(({ tag }) => equal(tag, seedling.tag)))
-    return policy(`the pending batch has an asset named ${name.value} already`);
+    return policy(`the pending batch has an asset named ${name.value} already`, '`lnkit asset mint list` shows it');
   if (batch.seedlings.length >= MAX_BATCH) return policy(`a batch has at most ${MAX_BATCH} assets`);
   const grouped = checkGroup(state, batch.seedlings, seedling);
-  return grouped.ok ? ok({ ...state, batch: { ...batch, seedlings: [...batch.seedlings, seedling] } }) : grouped;
+  if (!grouped.ok) return grouped;
+  const summed = checkSums(state, batch.seedlings, seedling);
+  return summed.ok ? ok({ ...state, batch: { ...batch, seedlings: [...batch.seedlings, seedling] } }) : summed;
+}
+
+/** One tree holds all that a transaction mints, and in every universe one all that a group has minted. Their sums have 64 bits. */
+function checkSums(state: AssetState, others: readonly Seedling[], seedling: Seedling): Result<null, NodeFailure> {
+  const batch = others.reduce((total, { amount }) => total + amount, seedling.amount);
+  if (batch > MAX_SUM) return bad(`the units of a batch are at most ${MAX_SUM} in all`, 'mint the asset in a batch of its own');
+  const { group } = seedling;
+  const groupKey = group.kind === 'existing' || group.kind === 'external' ? group.groupKey : null;
+  if (groupKey === null) return ok(null);
+  const beside = others.reduce((total, each) => (groupPlace(each) === groupPlace(seedling) ? total + each.amount : total), seedling.amount);
+  const minted = [...state.holdings.values()].filter(
+    ({ proof: { asset } }) => isGenesisAsset(asset) && sameGroup(asset.groupKey, groupKey),
+  );
+  const sum = minted.reduce((total, { facts }) => total + facts.amount, beside);
+  return sum > MAX_SUM ? bad(`a group has at most ${MAX_SUM} units in all its tranches`) : ok(null);
 }
 
 function checkGroup(state: AssetState, others: readonly Seedling[], seedling: Seedling): Result<null, NodeFailure> {
@@ -55,21 +74,20 @@ function checkGroup(state: AssetState, others: readonly Seedling[], seedling: Se
   if (group.kind === 'external') {
     const key = resolveExternalKey(group.key);
     if (!key.ok) return bad(key.failure.message);
-    if (group.groupKey !== null) return checkTranche(state, others, seedling, { groupKey: group.groupKey, external: key.value.publicKey });
+    if (group.groupKey !== null) return checkTranche(state, seedling, { groupKey: group.groupKey, external: key.value.publicKey });
   }
-  if (group.kind === 'existing') return checkTranche(state, others, seedling, { groupKey: group.groupKey, external: null });
+  if (group.kind === 'existing') return checkTranche(state, seedling, { groupKey: group.groupKey, external: null });
   if (group.kind !== 'member') return ok(null);
   const first = others.find(({ tag }) => equal(tag, group.anchor));
   if (first === undefined || !beginsGroup(first))
     return fail({ code: 'NOT_FOUND', message: 'no asset of that name in the batch begins a group', hint: 'add it first, with --grouped' });
-  return fitsGroup({ type: first.type, decimals: decimalsOf(first.meta) }, others, seedling);
+  return fitsGroup({ type: first.type, decimals: decimalsOf(first.meta) }, seedling);
 }
 
 const decimalsOf = (meta: MetaReveal | null): number => (meta === null ? 0 : (decimalDisplayOf(meta) ?? 0));
 
 function checkTranche(
   state: AssetState,
-  others: readonly Seedling[],
   seedling: Seedling,
   { groupKey, external }: { readonly groupKey: Bytes; readonly external: Bytes | null },
 ): Result<null, NodeFailure> {
@@ -82,20 +100,14 @@ function checkTranche(
     return policy('the key of this group is not ours', 'whoever has it elsewhere names it with --group-xpub');
   const first = state.known.get(known.anchorId);
   const like = first === undefined ? seedling : { type: first.genesis.type, meta: first.meta };
-  return fitsGroup({ type: like.type, decimals: decimalsOf(like.meta) }, others, seedling);
+  return fitsGroup({ type: like.type, decimals: decimalsOf(like.meta) }, seedling);
 }
 
-/** The assets of a group are of one type and shown alike, as tapd wants it, and their sum in this transaction stays within 64 bits. */
-function fitsGroup(
-  first: { readonly type: number; readonly decimals: number },
-  others: readonly Seedling[],
-  seedling: Seedling,
-): Result<null, NodeFailure> {
+/** The assets of a group are of one type and shown alike, as tapd wants it. */
+function fitsGroup(first: { readonly type: number; readonly decimals: number }, seedling: Seedling): Result<null, NodeFailure> {
   if (first.type !== seedling.type) return bad('the assets of a group are all of one type');
   if (first.decimals !== decimalsOf(seedling.meta)) return bad(`the first asset of the group is shown with ${first.decimals} decimals`);
-  const place = groupPlace(seedling);
-  const sum = others.reduce((total, each) => (groupPlace(each) === place ? total + each.amount : total), seedling.amount);
-  return sum > MAX_SUM ? bad('the tranches of the batch pass 64 bits') : ok(null);
+  return ok(null);
 }
 
 /** Names the group that a seedling belongs to within its batch. */
@@ -209,7 +221,12 @@ function witnessOf(sprout: Sprout, given: readonly GivenWitness[], env: NodeEnv)
 /** Drops the open batch; the coins that it held are free again, its keys are never used for anything else. */
 export function cancelBatch({ state, wallet }: Batched, now: UnixTime): Result<Batched & { readonly batch: MintBatch }, NodeFailure> {
   const { batch } = state;
-  if (batch === null) return fail({ code: 'NOT_FOUND', message: 'no batch is pending' });
+  if (batch === null)
+    return fail({
+      code: 'NOT_FOUND',
+      message: 'no batch is pending',
+      hint: '`lnkit asset mint list` shows what was minted; that cannot be cancelled',
+    });
   const cancelled = [{ batch, cancelledAt: now }, ...state.cancelled].slice(0, MAX_CANCELLED);
   const freed = batch.funding === null ? wallet : release(wallet, heldBy(batch.funding));
   return ok({ batch, state: { ...state, batch: null, cancelled }, wallet: freed });

@@ -14,7 +14,7 @@ import type { NodeEnv, NodeFailure } from '../types.ts';
 import { effectiveValue } from '../wallet/select.ts';
 import type { Wallet } from '../wallet/types.ts';
 import { type AssetInput, coinOf, fundAnchor } from './anchor-tx.ts';
-import { assemble, type OwnKeys, type Placed, type Site, type Transfer } from './assemble.ts';
+import { assemble, fitSums, type OwnKeys, type Placed, type Site, type Transfer } from './assemble.ts';
 import { placeOf } from './fate.ts';
 import { NO_BASE } from './holding.ts';
 import { companions, emptyOutputs, isHeld, selectHoldings } from './select.ts';
@@ -85,6 +85,8 @@ export function buildTransfer(state: AssetState, wallet: Wallet, env: NodeEnv, r
     placed.push(...moved.value);
   }
   placed.push(...beside.map((holding) => reAnchor(holding, env, draw)));
+  const fits = fitSums(placed);
+  if (!fits.ok) return fits;
   const { kind, commitmentVersion, note = null } = request;
   const parts = { placed, sites, funding: funded.value, kind, commitmentVersion, note, nextKeyIndex: index, locktime: height };
   return ok(assemble(state, env, parts));

@@ -267,3 +267,19 @@ test('that a proof has arrived is noted once, and survives a restart', () => {
   expect(alice.assets.anchors.get(txid)?.deliveries[0]?.deliveredAt).toBe(1_700_000_000);
   expect(alice.ask({ kind: 'delivered', txid: new Uint8Array(32) as never, key, block })).toBe('NOT_FOUND');
 });
+
+test('assets that one output cannot hold are sent one after the other: their sum passes 64 bits', () => {
+  const chain = new AssetChain();
+  const [alice, bob] = [chain.node('alice'), chain.node('bob')];
+  alice.fund(3);
+  const minted = [seedling('few', 9n), seedling('most', 2n ** 64n - 1n)].map((each) => {
+    alice.told({ kind: 'add_seedling', seedling: each, dryRun: false }, 'asset_batch');
+    const { holdings } = alice.told({ kind: 'mint_batch', feerate: null, dryRun: false }, 'asset_anchor');
+    chain.mine();
+    return holdings[0] as Holding;
+  });
+  for (const each of minted) bob.receive(alice.file(each));
+  const addresses = minted.map(({ facts }) => bob.address(facts.assetId, 1n));
+  expect(alice.send(...addresses)).toBe('POLICY');
+  for (const address of addresses) expect(alice.send(address)).toMatchObject({ kind: 'asset_anchor' });
+});

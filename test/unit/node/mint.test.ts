@@ -316,3 +316,19 @@ test('whatever is asked in whatever order with crashes between: every minting sp
     { numRuns: 60 },
   );
 });
+
+test('a batch whose sum passes 64 bits is refused before it is in the batch, and so is a group beyond them over several batches', () => {
+  const { chain, alice } = funded();
+  const most = 2n ** 64n - 1n;
+  const asked = (each: Seedling) => alice.ask({ kind: 'add_seedling', seedling: each, dryRun: false });
+  add(alice, seedling('few', 5n, { group: { kind: 'new' } }));
+  // They stand in one output, and its tree has one sum.
+  expect(asked(seedling('most', most))).toBe('USAGE');
+  add(alice, seedling('as many as fit', most - 5n));
+  const { holdings } = alice.told(MINT, 'asset_anchor');
+  chain.mine();
+  const groupKey = holdings.find(({ facts }) => facts.groupKey !== null)?.facts.groupKey as Bytes;
+  // A universe has one tree of what a group has minted: it would take no proof of such a tranche.
+  expect(asked(seedling('tranche', most - 4n, { group: { kind: 'existing', groupKey } }))).toBe('USAGE');
+  add(alice, seedling('tranche', most - 5n, { group: { kind: 'existing', groupKey } }));
+});
