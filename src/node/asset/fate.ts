@@ -84,8 +84,11 @@ export function settleSpends(state: AssetState): AssetState {
 }
 const settled = new WeakMap<AssetState['anchors'], AssetState['holdings']>();
 
-/** Our transactions that should be in a mempool or in the chain, oldest first; the wallet knows those that it has a coin in. */
+/**
+ * Our transactions that should be in a mempool or in the chain, oldest first; the wallet knows those that it has a coin in. So should the one by which
+ * somebody paid for an asset of ours: after a reorganisation we would have neither.
+ */
 export const unconfirmedAnchors = (state: Pick<AssetState, 'anchors'>): readonly Anchor[] =>
   [...state.anchors.values()]
-    .filter(({ block, feeSat, txid }) => block === null && feeSat !== null && !isDead(state, txid))
+    .filter(({ block, feeSat, kind, txid }) => block === null && (feeSat !== null || kind === 'swap') && !isDead(state, txid))
     .sort((a, b) => a.createdAt - b.createdAt);

@@ -9,6 +9,7 @@ import type { TxId } from '../../../src/base/ids.ts';
 import { feeratePerKw, height, sat } from '../../../src/base/units.ts';
 import type { Tx } from '../../../src/bitcoin/tx.ts';
 import { checkScripts } from '../../../src/io/regtest/scripts.ts';
+import { unconfirmedAnchors } from '../../../src/node/asset/fate.ts';
 import { holdingState } from '../../../src/node/asset/select.ts';
 import type { SwapOffer } from '../../../src/node/asset/swap.ts';
 import { anchorInputOf } from '../../../src/node/asset/transfer.ts';
@@ -100,6 +101,8 @@ test('a reorganisation of the sale, and of what was sold, is followed by both', 
   chain.mine();
   chain.unmine();
   expect([buyer.amounts(), holdingState(seller.assets, seller.assets.holdings.get(offer.holding.key) as Holding)]).toEqual([[], 'leased']);
+  // Both send it again: where it was lost the seller would have neither the asset nor its price.
+  expect([seller, buyer].map(({ assets }) => unconfirmedAnchors(assets).length)).toEqual([1, 1]);
   chain.unmine();
   chain.mine(chain.coinbase());
   chain.mine();
