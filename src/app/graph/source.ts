@@ -1,13 +1,12 @@
 // The stored graph without a node: the snapshot where it matches `graph.db`, else the database, and what payments and probes taught.
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Bytes } from '../../base/bytes.ts';
 import type { Graph } from '../../bolt/route/graph.ts';
 import { Knowledge } from '../../bolt/route/knowledge.ts';
-import { decodeSnapshot } from '../../bolt/route/snapshot.ts';
 import { GraphDatabase } from '../../io/gossip/database.ts';
 import type { GossipService } from '../../io/gossip/service.ts';
-import { loadSnapshot, saveSnapshot } from '../../io/gossip/snapshot-file.ts';
+import { loadSnapshot, readSnapshot, saveSnapshot } from '../../io/gossip/snapshot-file.ts';
 import { AppError } from '../error.ts';
 
 export interface GraphSource {
@@ -19,7 +18,6 @@ export interface GraphSource {
 
 const DATABASE = 'graph.db';
 const SNAPSHOT = 'graph.snapshot';
-const HASH_BYTES = 32;
 
 /** The graph of a folder. Throws NOT_FOUND where there is none. */
 export function openStoredGraph(directory: string): GraphSource {
@@ -61,15 +59,11 @@ export function openNamedGraph(path: string): GraphSource {
   if (found === undefined) throw new AppError({ code: 'NOT_FOUND', message: `there is no ${path}` });
   if (found.isDirectory()) return openStoredGraph(path);
   if (path.endsWith('.db')) return openStoredGraph(join(path, '..'));
-  const file = readFileSync(path);
-  // Tables are views at multiples of 8 bytes: the memory begins at one.
-  const body = new Uint8Array(file.subarray(0, Math.max(0, file.length - HASH_BYTES)));
-  const generation = body.length < 24 ? 0 : Number(new DataView(body.buffer).getBigUint64(16, true));
-  const graph = decodeSnapshot(body, generation);
+  const graph = readSnapshot(path);
   if (graph === null)
     throw new AppError({
       code: 'MALFORMED',
-      message: `${path} is not a graph of lnkit`,
+      message: `${path} is not a graph of lnkit, or a damaged one`,
       hint: 'give a folder with graph.db, or a graph.snapshot',
     });
   return { graph, knowledge: new Knowledge(), announcement: () => null };

@@ -124,8 +124,35 @@ export class GraphTables {
     return channel;
   }
 
-  copyEdge(from: GraphTables, source: number, target: number): void {
-    for (const name of EDGE_TABLES) this[name][target] = from[name][source] as number;
+  /** Fills empty tables with the channels of others that have none of the flags, and their nodes, table by table: a daemon does this now and then. */
+  protected takeLive(from: GraphTables, flags: number): void {
+    const channels = Uint32Array.from({ length: from.channels }, (_, c) => c).filter(
+      (c) => ((from.channelFlags[c] as number) & flags) === 0,
+    );
+    const numbers = new Int32Array(from.nodes).fill(-1);
+    const nodes = new Uint32Array(from.nodes);
+    const renumbered = (node: number): number => {
+      if (numbers[node] === -1) {
+        nodes[this.nodes] = node;
+        numbers[node] = this.nodes++;
+      }
+      return numbers[node] as number;
+    };
+    this.channels = count;
+    for (const name of CHANNEL_TABLES) (this[name] as Table) = gathered(from[name], channels);
+    for (const name of EDGE_TABLES) (this[name] as Table) = gathered(from[name], edges);
+    for (let c = 0; c < this.channels; c++) {
+      this.node1[c] = renumbered(this.node1[c] as number);
+      this.node2[c] = renumbered(this.node2[c] as number);
+    }
+    for (const name of NODE_TABLES) (this[name] as Table) = gathered(from[name], nodes.subarray(0, this.nodes));
+    this.nodeIds = new Uint8Array(33 * this.nodes);
+    for (let v = 0; v < this.nodes; v++)
+      for (let i = 0; i < 33; i++) this.nodeIds[33 * v + i] = from.nodeIds[33 * (nodes[v] as number) + i] as number;
+    this.nodeHash = new Int32Array(powerOfTwo(4 * this.nodes)).fill(-1);
+    for (let v = 0; v < this.nodes; v++) insert(this.nodeHash, hashOfId(this.nodeIds, 33 * v), v);
+    this.channelHash = new Int32Array(powerOfTwo(4 * this.channels)).fill(-1);
+    for (let c = 0; c < this.channels; c++) insert(this.channelHash, hashOfScid(this.scidHi[c] as number, this.scidLo[c] as number), c);
   }
 
   /** Two passes of counting: linear, and the edges of a node stand in order of their numbers. */
@@ -171,6 +198,12 @@ function grown<T extends Table>(table: T, size: number): T {
   const larger = new (table.constructor as new (size: number) => T)(size);
   larger.set(table as never);
   return larger;
+}
+
+function gathered<T extends Table>(table: T, at: Uint32Array): T {
+  const some = new (table.constructor as new (size: number) => T)(at.length);
+  for (let i = 0; i < at.length; i++) some[i] = table[at[i] as number] as number;
+  return some;
 }
 
 function powerOfTwo(atLeast: number): number {

@@ -200,24 +200,7 @@ export class Graph extends GraphTables {
   /** A copy without the slots of channels that are gone and of nodes without channels. */
   compact(): Graph {
     const fresh = new Graph();
-    for (let c = 0; c < this.channels; c++) {
-      if (((this.channelFlags[c] as number) & CHANNEL_GONE) !== 0) continue;
-      const [a, b] = [this.node1[c] as number, this.node2[c] as number];
-      const copy = fresh.addChannel({
-        scid: this.scidOf(c),
-        a: this.nodeIds.subarray(33 * a, 33 * a + 33),
-        b: this.nodeIds.subarray(33 * b, 33 * b + 33),
-        capacityMsat: this.capacityMsat[c] as number,
-        flags: this.channelFlags[c] as number,
-      });
-      fresh.copyEdge(this, 2 * c, 2 * copy);
-      fresh.copyEdge(this, 2 * c + 1, 2 * copy + 1);
-      for (const node of [a, b]) {
-        const to = fresh.findNode(this.nodeIds.subarray(33 * node, 33 * node + 33));
-        fresh.nodeTimestamp[to] = this.nodeTimestamp[node] as number;
-        fresh.nodeFlags[to] = this.nodeFlags[node] as number;
-      }
-    }
+    fresh.takeLive(this, CHANNEL_GONE);
     fresh.changes = this.changes;
     return fresh;
   }

@@ -7,13 +7,15 @@ import type { Message, MessageNamed } from '../../bolt/wire/message.ts';
 import type { GraphDatabase } from './database.ts';
 import { decoded } from './relay.ts';
 
+/** Channels looked at in one turn of the event loop: some milliseconds. */
+const TURN = 4_096;
 const UNTOLD = CHANNEL_GONE | CHANNEL_SPENT | CHANNEL_UNSIGNED;
 
 /** What we tell peers that ask, read from the graph and the database. */
 export class Answers {
   readonly #graph: Graph;
   readonly #database: GraphDatabase;
-  #sorted: BigUint64Array = new BigUint64Array(0);
+  #sorted: Uint32Array = new Uint32Array(0);
   #sortedAt = -1;
 
   constructor(graph: Graph, database: GraphDatabase) {
@@ -21,18 +23,20 @@ export class Answers {
     this.#database = database;
   }
 
-  /** The channels of the blocks asked for, in ascending order. */
-  inRange(query: MessageNamed<'query_channel_range'>): readonly Told[] {
-    const scids = this.#scids();
+  /** The channels of the blocks asked for, in ascending order. Yields null where others should have their turn. */
+  *inRange(query: MessageNamed<'query_channel_range'>): Generator<null, readonly Told[]> {
     const graph = this.#graph;
+    const sorted = this.#inOrder();
     const first = BigInt(query.firstBlocknum) << 40n;
     const end = (BigInt(query.firstBlocknum) + BigInt(query.numberOfBlocks)) << 40n;
     const told: Told[] = [];
-    for (let i = lowerBound(scids, first); i < scids.length; i++) {
-      const scid = scids[i] as bigint;
+    const from = lowerBound(graph, sorted, first);
+    for (let i = from; i < sorted.length; i++) {
+      if (i % TURN === TURN - 1) yield null;
+      const channel = sorted[i] as number;
+      const scid = graph.scidOf(channel);
       if (scid >= end) break;
-      const channel = graph.findChannel(scid);
-      if (channel === -1) continue;
+      if (((graph.channelFlags[channel] as number) & UNTOLD) !== 0) continue;
       const of = (table: Uint32Array): { node1: number; node2: number } => ({
         node1: table[2 * channel] as number,
         node2: table[2 * channel + 1] as number,
@@ -71,11 +75,12 @@ export class Answers {
     if (announcement !== null && !isUnsigned(announcement)) due.push(announcement);
   }
 
-  /** Everything whose timestamp passes a filter: announcement, updates, then the channel's nodes. */
-  *since(filter: TimestampFilter): IterableIterator<Message> {
+  /** Everything whose timestamp passes a filter: announcement, updates, then the channel's nodes. null: others should have their turn. */
+  *since(filter: TimestampFilter): IterableIterator<Message | null> {
     const graph = this.#graph;
     const nodesSent = new Set<string>();
     for (let channel = 0; channel < graph.channels; channel++) {
+      if (channel % TURN === TURN - 1) yield null;
       if (((graph.channelFlags[channel] as number) & UNTOLD) !== 0) continue;
       const fresh = [2 * channel, 2 * channel + 1].filter(
         (edge) => ((graph.edgeFlags[edge] as number) & EDGE_KNOWN) !== 0 && passes(filter, graph.timestamp[edge] as number),
@@ -97,24 +102,28 @@ export class Answers {
     }
   }
 
-  #scids(): BigUint64Array {
+  /** The channels that may be told, by number, in the order of their short channel ids. */
+  #inOrder(): Uint32Array {
     if (this.#sortedAt === this.#graph.changes) return this.#sorted;
     const graph = this.#graph;
-    const all = new BigUint64Array(graph.liveChannels);
+    const { scidHi, scidLo } = graph;
+    const all = new Uint32Array(graph.liveChannels);
     let count = 0;
     for (let channel = 0; channel < graph.channels; channel++)
-      if (((graph.channelFlags[channel] as number) & UNTOLD) === 0) all[count++] = graph.scidOf(channel);
-    this.#sorted = all.subarray(0, count).sort();
+      if (((graph.channelFlags[channel] as number) & UNTOLD) === 0) all[count++] = channel;
+    const byScid = (a: number, b: number): number =>
+      (scidHi[a] as number) - (scidHi[b] as number) || (scidLo[a] as number) - (scidLo[b] as number);
+    this.#sorted = all.subarray(0, count).sort(byScid);
     this.#sortedAt = graph.changes;
     return this.#sorted;
   }
 }
 
-function lowerBound(sorted: BigUint64Array, value: bigint): number {
+function lowerBound(graph: Graph, sorted: Uint32Array, scid: bigint): number {
   let [low, high] = [0, sorted.length];
   while (low < high) {
     const middle = (low + high) >> 1;
-    if ((sorted[middle] as bigint) < value) low = middle + 1;
+    if (graph.scidOf(sorted[middle] as number) < scid) low = middle + 1;
     else high = middle;
   }
   return low;

@@ -45,6 +45,8 @@ const unpack = promisify(gunzip);
 const STORE_MAJOR = 0;
 const STORE_HEAD_BYTES = 12;
 const DELETED = 0x8000;
+/** Of an announcement: the channel's output is spent, and it is deleted some blocks later. */
+const DYING = 0x0800;
 const STORE_CHANNEL_AMOUNT = 4101;
 
 /**
@@ -64,6 +66,7 @@ export async function importFile(
     return refuse(path, (error as Error).message);
   }
   try {
+    if (!fstatSync(file).isFile()) return refuse(path, 'not a regular file');
     const head = new Uint8Array(4);
     readSync(file, head, 0, 4, 0);
     if (isRapid(head) || (head[0] === 0x1f && head[1] === 0x8b)) {
@@ -84,7 +87,7 @@ async function importMessages(path: string, reader: FileReader, intake: Intake):
   let messages = 0;
   for (;;) {
     const head = reader.take(2);
-    if (head === null) return ok({ format: 'messages', messages });
+    if (head === null) return messages === 0 ? refuse(path, 'an empty file') : ok({ format: 'messages', messages });
     const bytes = reader.take(((head[0] as number) << 8) | (head[1] as number));
     if (bytes === null) return refuse(path, `cut off after ${messages} messages`);
     if (messages === 0 && readGossip(bytes) === null) return refuse(path, 'not a file of gossip');
@@ -97,6 +100,7 @@ async function importMessages(path: string, reader: FileReader, intake: Intake):
 async function importStore(path: string, reader: FileReader, intake: Intake): Promise<Result<Imported, ImportFailure>> {
   reader.take(1);
   let messages = 0;
+  let records = 0;
   /** An announcement waits for the record of its amount, which follows it. */
   let announcement: Bytes | null = null;
   const submit = (bytes: Bytes, capacitySat?: number): void => {
@@ -112,7 +116,8 @@ async function importStore(path: string, reader: FileReader, intake: Intake): Pr
       return messages > 0 || head === null ? ok({ format: 'gossip_store', messages }) : refuse(path, 'not a gossip_store');
     }
     const flags = ((head[0] as number) << 8) | (head[1] as number);
-    if (bytes.length < 2 || (flags & DELETED) !== 0) continue;
+    await pause(++records, intake, reader);
+    if (bytes.length < 2 || (flags & (DELETED | DYING)) !== 0) continue;
     const type = messageTypeOf(bytes);
     if (type === STORE_CHANNEL_AMOUNT && announcement !== null && bytes.length >= 10) {
       submit(announcement, u32At(bytes, 2) * 2 ** 32 + u32At(bytes, 6));
@@ -123,7 +128,6 @@ async function importStore(path: string, reader: FileReader, intake: Intake): Pr
     announcement = null;
     if (type === CHANNEL_ANNOUNCEMENT) announcement = bytes;
     else if (type < 300) submit(bytes);
-    await pause(messages, intake, reader);
   }
 }
 
@@ -155,10 +159,10 @@ async function inSteps<T>(steps: Generator<void, T>): Promise<T> {
 }
 
 /** Lets others run between slices, and waits while enough is under way. */
-async function pause(messages: number, intake: Intake, reader: FileReader): Promise<void> {
-  if (messages % SLICE === 0) reader.tell();
+async function pause(count: number, intake: Intake, reader: FileReader): Promise<void> {
+  if (count % SLICE === 0) reader.tell();
   if (intake.waiting >= ENOUGH) await intake.room(ENOUGH / 2);
-  else if (messages % SLICE === 0) await new Promise((resolve) => setImmediate(resolve));
+  else if (count % SLICE === 0) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Reads a file in chunks; what it gives out are views that stay valid, because every chunk is its own memory. */

@@ -76,9 +76,9 @@ export class GossipPeer {
   #score = 0;
   #gone = false;
   readonly #options: PeerOptions;
-  #outbox: Iterator<Message>[] = [];
+  #outbox: Iterator<Message | null>[] = [];
   #pumping = false;
-  #replayed: Iterator<Message> | null = null;
+  #replayed: Iterator<Message | null> | null = null;
 
   constructor(options: PeerOptions) {
     this.#options = options;
@@ -97,8 +97,8 @@ export class GossipPeer {
     if (!this.#gone) this.#options.send(message);
   }
 
-  /** Sends a long answer bit by bit, after those before it. */
-  stream(messages: Iterator<Message>): void {
+  /** Sends a long answer bit by bit, after those before it; where it has null the next bit waits for another turn of the event loop. */
+  stream(messages: Iterator<Message | null>): void {
     this.#outbox.push(messages);
     if (this.#pumping) return;
     this.#pumping = true;
@@ -106,7 +106,7 @@ export class GossipPeer {
   }
 
   /** Sends what its filter asks for, in place of what is still to be sent for an earlier one. */
-  replay(messages: Iterator<Message> | null): void {
+  replay(messages: Iterator<Message | null> | null): void {
     this.#outbox = this.#outbox.filter((waiting) => waiting !== this.#replayed);
     this.#replayed = messages;
     if (messages !== null) this.stream(messages);
@@ -131,8 +131,9 @@ export class GossipPeer {
   #pump(): void {
     if (this.#options.backlog() < BUSY_BYTES) {
       for (let sent = 0; sent < PER_TURN && this.#outbox.length > 0; sent++) {
-        const next = (this.#outbox[0] as Iterator<Message>).next();
+        const next = (this.#outbox[0] as Iterator<Message | null>).next();
         if (next.done === true) this.#outbox.shift();
+        else if (next.value === null) break;
         else this.send(next.value);
       }
     }

@@ -6,15 +6,18 @@ export const STALE_SECONDS = 14 * 86_400;
 /** A channel that nobody sends an update for is of no use, and cheap to invent. */
 const WITHOUT_UPDATE_SECONDS = 3600;
 
+/** In one go: their rows take some milliseconds. */
+export const MOST_PRUNED = 1_000;
+
 /** Forgets channels that nobody keeps alive (BOLT 7, "Pruning the Network View"). */
 export class Pruner {
   /** Channels without any update, and since when. */
   readonly #bare = new Map<bigint, number>();
 
-  /** Returns the short channel ids of what was forgotten. `isOwn`: channels of ours stay. */
+  /** Returns the short channel ids of what was forgotten, at most `MOST_PRUNED`. `isOwn`: channels of ours stay. */
   prune(graph: Graph, database: GraphDatabase, now: number, isOwn: (channel: number) => boolean): readonly bigint[] {
     const gone: bigint[] = [];
-    for (let channel = 0; channel < graph.channels; channel++) {
+    for (let channel = 0; channel < graph.channels && gone.length < MOST_PRUNED; channel++) {
       if (((graph.channelFlags[channel] as number) & CHANNEL_GONE) !== 0) continue;
       const newest = Math.max(graph.timestamp[2 * channel] as number, graph.timestamp[2 * channel + 1] as number);
       // BOLT 7: "MAY prune a channel should the timestamp of the latest channel_update be older than two weeks"

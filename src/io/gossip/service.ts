@@ -25,9 +25,9 @@ import { fundingCheck } from './funding.ts';
 import { type Imported, type ImportFailure, importFile, type Tell } from './import.ts';
 import { type Accepted, Intake, type Origin, type Refusal } from './intake.ts';
 import { GossipPeer } from './peer.ts';
-import { Pruner } from './prune.ts';
+import { MOST_PRUNED, Pruner } from './prune.ts';
 import { Relay } from './relay.ts';
-import { loadSnapshot, saveSnapshot } from './snapshot-file.ts';
+import { loadSnapshot, saveSnapshot, saveSnapshotInTurns } from './snapshot-file.ts';
 import { SyncKeeper } from './sync-keeper.ts';
 import { pooledVerifier, type Verifier } from './verifier.ts';
 
@@ -159,6 +159,8 @@ class Service implements GossipService {
   #lastPrune = 0;
   readonly #pruner = new Pruner();
   #savedAt = { generation: -1, time: 0 };
+  #isSaving = false;
+  #saving: Promise<void> = Promise.resolve();
   #closed = false;
 
   constructor(options: GossipOptions) {
@@ -264,7 +266,7 @@ class Service implements GossipService {
     if (this.#loaded === null) return;
     if (now - this.#lastPrune >= PRUNE_SECONDS) this.#prune(this.#loaded, now);
     this.#loaded.database.flush();
-    if (now - this.#savedAt.time >= SNAPSHOT_SECONDS && this.#keeper.isQuiet) this.#saveSnapshot(this.#loaded);
+    if (now - this.#savedAt.time >= SNAPSHOT_SECONDS && this.#keeper.isQuiet) this.#saveSnapshotInTurns(this.#loaded);
   }
 
   get waiting(): number {
@@ -331,16 +333,19 @@ class Service implements GossipService {
     this.#keeper.close();
     await this.#verifier.close();
     if (this.#loaded === null) return;
-    this.#saveSnapshot(this.#loaded);
+    await this.#saving;
+    const due = this.#dueSnapshot(this.#loaded);
+    if (due !== null) saveSnapshot(this.#snapshotPath, due.graph, due.generation);
     this.#loaded.database.close();
   }
 
   #prune({ graph, database, knowledge }: Loaded, now: UnixTime): void {
-    this.#lastPrune = now;
     const self = graph.findNode(this.#options.nodeId);
     const isOwn = (channel: number): boolean => graph.node1[channel] === self || graph.node2[channel] === self;
     const gone = this.#pruner.prune(graph, database, now, isOwn);
     for (const scid of gone) this.#keeper.bury(scid);
+    // More than a turn's worth: the next tick goes on.
+    if (gone.length < MOST_PRUNED) this.#lastPrune = now;
     if (gone.length > 0) this.#options.log('debug', `${gone.length} channels without news for two weeks are forgotten`);
     for (const edge of knowledge.forget(now)) database.write({ kind: 'forgotten', ...edge });
   }
@@ -349,13 +354,28 @@ class Service implements GossipService {
     return join(this.#options.directory, 'graph.snapshot');
   }
 
-  /** Only where the database changed since. */
-  #saveSnapshot({ graph, database }: Loaded): void {
+  /** What is to be written, only where the database changed since. */
+  #dueSnapshot({ graph, database }: Loaded): { readonly graph: Graph; readonly generation: number } | null {
     database.flush();
     const { generation } = database;
-    if (generation === this.#savedAt.generation && existsSync(this.#snapshotPath)) return;
+    if (generation === this.#savedAt.generation && existsSync(this.#snapshotPath)) return null;
     this.#savedAt = { generation, time: this.#options.now() };
-    saveSnapshot(this.#snapshotPath, graph.channelsGone > 0 ? graph.compact() : graph, generation);
+    return { graph: graph.channelsGone > 0 ? graph.compact() : graph, generation };
+  }
+
+  #saveSnapshotInTurns(loaded: Loaded): void {
+    if (this.#isSaving) return;
+    const due = this.#dueSnapshot(loaded);
+    if (due === null) return;
+    this.#isSaving = true;
+    this.#saving = saveSnapshotInTurns(this.#snapshotPath, due.graph, due.generation)
+      .catch((error: unknown) => {
+        this.#savedAt = { ...this.#savedAt, generation: -1 };
+        this.#options.log('warn', `the snapshot of the graph was not written: ${(error as Error).message}`);
+      })
+      .finally(() => {
+        this.#isSaving = false;
+      });
   }
 
   #load(): Loaded {
@@ -524,10 +544,10 @@ class Service implements GossipService {
     return ++peer.questions > MAX_QUESTIONS ? 'more questions about the graph than anybody needs' : null;
   }
 
-  *#answerRange(peer: GossipPeer, query: MessageNamed<'query_channel_range'>): IterableIterator<Message> {
+  *#answerRange(peer: GossipPeer, query: MessageNamed<'query_channel_range'>): IterableIterator<Message | null> {
     // BOLT 7: of an unknown chain we know nothing, and say so.
     const isOurs = equal(query.chainHash, this.#chainHash);
-    const replies = rangeReplies(query, isOurs ? this.#load().answers.inRange(query) : []);
+    const replies = rangeReplies(query, isOurs ? yield* this.#load().answers.inRange(query) : []);
     for (const reply of replies) {
       if (reply.syncComplete === 1) peer.answeringRange = false;
       yield reply;

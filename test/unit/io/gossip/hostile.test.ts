@@ -9,8 +9,11 @@ import { NETWORK_PARAMS } from '../../../../src/bitcoin/network.ts';
 import { type Tx, txId } from '../../../../src/bitcoin/tx.ts';
 import { fundingScript } from '../../../../src/bolt/channel/scripts.ts';
 import { encodeScids } from '../../../../src/bolt/gossip/encoding.ts';
+import { Graph } from '../../../../src/bolt/route/graph.ts';
 import { decodeMessage, encodeMessage, type Message } from '../../../../src/bolt/wire/message.ts';
 import { type ChainSource, unreachable } from '../../../../src/io/chain/source.ts';
+import { Answers } from '../../../../src/io/gossip/answers.ts';
+import { GraphDatabase } from '../../../../src/io/gossip/database.ts';
 import vectors from '../../../vectors/gossip-version-2-lnd.json' with { type: 'json' };
 import { announcement, channel, GOSSIP_FEATURES, type Harness, NOW, nodeAnnouncement, open, party, update } from './world.ts';
 
@@ -448,4 +451,46 @@ describe('pruning', () => {
     expect(harness.service.graph().findChannel(scidAt(10))).not.toBe(-1);
     await harness.service.close();
   });
+
+  it('forgets many thousand channels over several ticks, so that nothing else waits for it', async () => {
+    const harness = await open(self);
+    const many = Array.from({ length: 2_500 }, (_, i) => scidAt(1_000 + i));
+    const graph = harness.service.graph();
+    for (const scid of many) {
+      const at = graph.addChannel({ scid, a: a.id, b: b.id, capacityMsat: 1e6, flags: 0 });
+      graph.setPolicy(2 * at, { ...POLICY, timestamp: NOW - 15 * 86_400 });
+    }
+    const left: number[] = [];
+    for (let i = 0; i < 4; i++) {
+      harness.service.tick(unixTime(NOW + i));
+      left.push(graph.liveChannels);
+    }
+    expect(left).toEqual([1_500, 500, 0, 0]);
+    await harness.service.close();
+  });
 });
+
+it('a look through a large graph for a peer is made in turns', async () => {
+  const graph = new Graph();
+  for (let i = 0; i < 10_000; i++) graph.addChannel({ scid: scidAt(10_000 - i), a: a.id, b: b.id, capacityMsat: 1e6, flags: 0 });
+  const harness = await open(self);
+  const answers = new Answers(graph, new GraphDatabase(join(harness.directory, 'other.db')));
+  expect([...answers.since({ first: 0, range: 1 })]).toEqual([null, null]);
+  const looked = answers.inRange({ ...range, name: 'query_channel_range', firstBlocknum: 3, numberOfBlocks: 9_000, tlvs: {} } as never);
+  const turns: unknown[] = [];
+  let step = looked.next();
+  for (; step.done !== true; step = looked.next()) turns.push(step.value);
+  expect(turns).toEqual([null, null]);
+  expect(step.value.map(({ scid }) => scid)).toEqual(Array.from({ length: 9_000 }, (_, i) => scidAt(3 + i)));
+  await harness.service.close();
+});
+
+const POLICY = {
+  disabled: false,
+  cltvExpiryDelta: 40,
+  htlcMinimumMsat: 1,
+  htlcMaximumMsat: 1e6,
+  feeBaseMsat: 0,
+  feeProportionalMillionths: 0,
+  checksum: 0,
+};

@@ -1,9 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import Database from 'better-sqlite3';
 import { afterAll, describe, expect, it } from 'vitest';
+import { openNamedGraph } from '../../../../src/app/graph/source.ts';
 import { compare, concat, fromHex } from '../../../../src/base/bytes.ts';
 import type { BlockHash } from '../../../../src/base/ids.ts';
 import type { Result } from '../../../../src/base/result.ts';
@@ -77,6 +78,27 @@ describe('importing a file of gossip', () => {
     expect(await service.importGossip(path)).toEqual({ ok: true, value: { format: 'gossip_store', messages: 2 } });
     expect(service.status()).toMatchObject({ channels: 1, updates: 1 });
     expect(service.graph().capacityMsat[0]).toBe(123_456_000);
+    await service.close();
+  });
+
+  it('leaves out what a gossip_store says is closing, and lets others run however much is deleted in it', async () => {
+    const { service } = await open(self);
+    const [announcement, one, two] = messages.map(encodeMessage) as [Uint8Array, Uint8Array, Uint8Array];
+    const dying = Uint8Array.of(16, 10, 0, 0, 10, 0, 0, 1, 0, 0, 0, 0, 1, 0);
+    const gone = Array.from({ length: 5_000 }, () => record(one, 0x8000));
+    const kept = channel(b, c, scidAt(12)).map((message) => record(encodeMessage(message)));
+    const parts = [record(announcement, 0x0800), record(amount(1n)), record(one), record(two), record(dying), ...gone, ...kept];
+    let turns = 0;
+    const beats = (): void => {
+      turns++;
+      beat = setImmediate(beats);
+    };
+    let beat = setImmediate(beats);
+    expect((await service.importGossip(file(Uint8Array.of(0x10), ...parts))).ok).toBe(true);
+    clearImmediate(beat);
+    expect(turns).toBeGreaterThan(15);
+    expect(service.graph().findChannel(scidAt(10))).toBe(-1);
+    expect(service.status()).toMatchObject({ channels: 1, updates: 2, refused: { unknown_channel: 2 } });
     await service.close();
   });
 
@@ -203,6 +225,8 @@ describe('importing a file of gossip', () => {
       join(directory, 'missing'),
       file(Uint8Array.of(0, 4, 1, 2, 3, 4)),
       file(whole.subarray(0, 300)),
+      file(),
+      directory,
       file(Uint8Array.of(76, 68, 75, 9)),
     ]) {
       const result = await service.importGossip(path);
@@ -239,6 +263,30 @@ describe('the snapshot', () => {
       expect(service.status()).toMatchObject({ channels: 2, updates: 4, nodes: 3 });
       await service.close();
     }
+  });
+
+  it('that a person names by itself is not served when a byte of it is wrong', async () => {
+    const path = join(await filled(), 'graph.snapshot');
+    const whole = readFileSync(path);
+    expect(openNamedGraph(path).graph.liveChannels).toBe(2);
+    for (const at of [0, 20, 200, 1000, whole.length - 1]) {
+      const damaged = Uint8Array.from(whole);
+      damaged[at] = (damaged[at] as number) ^ 0x40;
+      expect(() => openNamedGraph(file(damaged))).toThrow('is not a graph of lnkit');
+    }
+    for (const length of [0, 31, 40, whole.length - 1])
+      expect(() => openNamedGraph(file(whole.subarray(0, length)))).toThrow('is not a graph of lnkit');
+  });
+
+  it('is written by a daemon every ten minutes, not only at its end', async () => {
+    const { service, directory: where, clock } = await open(self);
+    await service.importGossip(file(...messages.map((message) => prefixed(encodeMessage(message)))));
+    const path = join(where, 'graph.snapshot');
+    clock.now = unixTime(NOW + 700);
+    service.tick(clock.now);
+    await expect.poll(() => existsSync(path)).toBe(true);
+    await service.close();
+    expect(openNamedGraph(path).graph.liveChannels).toBe(2);
   });
 
   it('is not served when the database has gone on without it', async () => {
