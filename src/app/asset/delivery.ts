@@ -64,12 +64,15 @@ export function deliveryJobs(state: AssetState): readonly DeliveryJob[] {
 export const deliveryName = ({ holdings: [holding], address, courier }: DeliveryJob): string =>
   `${formatOutPoint(holding.facts.outPoint)} ${address} ${courier}`;
 
-/** Brings the proofs to the courier, and of version 2 the word of it to the mailbox; then the node is told. */
+/** Brings of version 2 the word of it to the mailbox, and the proofs to the courier; then the node is told. */
 export async function deliver(ports: CustodyPorts, job: DeliveryJob): Promise<Tried> {
   const undelivered = job.holdings.filter(({ key }) => job.deliveries.some((each) => equal(each.key, key)));
   // What came before may have moved to other blocks since it came to us.
   await reproveHistories(ports);
   const carried = await withCourier(ports, job.courier, async (courier, address) => {
+    // The word first, as tapd does it: the proofs show to everybody what a mailbox takes as payment, and whoever is faster could use it up.
+    const told = address.scheme === 'authmailbox+universerpc' ? await notify(ports, job, address) : DONE;
+    if (!told.ok) return told;
     for (const holding of undelivered) {
       const leaves = leavesFor(ports, holding);
       if (!leaves.ok) return leaves;
@@ -78,8 +81,7 @@ export async function deliver(ports: CustodyPorts, job: DeliveryJob): Promise<Tr
       const done = await courier.deliver([...before, ...leaves.value]);
       if (!done.ok) return done;
     }
-    // The proofs first: whoever hears of them finds them.
-    return address.scheme === 'authmailbox+universerpc' ? notify(ports, job, address) : DONE;
+    return DONE;
   });
   if (!carried.ok) return carried;
   const block = blockHash(job.block.header);

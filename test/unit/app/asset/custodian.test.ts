@@ -259,6 +259,22 @@ test('a group of two tranches goes to one address of version 2 at once, is taken
   for (const holding of alice.node.free()) alice.node.verified(alice.node.file(holding));
 });
 
+test('the mailbox has the word before anybody can see the proofs, whose keys would pay for a message of somebody else', async () => {
+  const { chain, server, alice, bob, ids } = world(seedling('coin', 9n));
+  sendTo(alice.node, openAddress(bob.node, idOf(ids)), 4n);
+  chain.mine();
+  const messages: number[] = [];
+  const deliver = server.deliver.bind(server);
+  server.deliver = (leaves) => {
+    messages.push(server.messages.size);
+    return deliver(leaves);
+  };
+  await alice.work();
+  expect(messages).toEqual([1]);
+  await bob.work();
+  expect([status(bob), bob.node.amounts()]).toEqual(['completed', [4n]]);
+});
+
 test('with a later tranche the minting that began the group goes to the courier, for it takes no other', async () => {
   const { chain, server, alice, bob, ids } = world(seedling('one', 30n, { group: { kind: 'new' } }));
   const groupKey = alice.node.assets.known.get(idOf(ids))?.groupKey as Bytes;
