@@ -126,9 +126,12 @@ export class GraphTables {
 
   /** Fills empty tables with the channels of others that have none of the flags, and their nodes, table by table: a daemon does this now and then. */
   protected takeLive(from: GraphTables, flags: number): void {
-    const channels = Uint32Array.from({ length: from.channels }, (_, c) => c).filter(
-      (c) => ((from.channelFlags[c] as number) & flags) === 0,
-    );
+    const live = new Uint32Array(from.channels);
+    let count = 0;
+    for (let c = 0; c < from.channels; c++) if (((from.channelFlags[c] as number) & flags) === 0) live[count++] = c;
+    const channels = live.subarray(0, count);
+    const edges = new Uint32Array(2 * count);
+    for (let e = 0; e < edges.length; e++) edges[e] = 2 * (channels[e >> 1] as number) + (e & 1);
     const numbers = new Int32Array(from.nodes).fill(-1);
     const nodes = new Uint32Array(from.nodes);
     const renumbered = (node: number): number => {
