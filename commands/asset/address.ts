@@ -7,7 +7,7 @@ export default operationCommand({
   operation: 'asset.address',
   summary: 'make an address to receive an asset on',
   description:
-    'The asset must be known here: `lnkit proof import` of any proof of it suffices. An address of version 0 or 1 is used once; one of version 2 ' +
+    'The asset must be known here: `lnkit universe sync HOST:PORT` brings it, and so does `lnkit proof import` of any proof of it. An address of version 0 or 1 is used once; one of version 2 ' +
     'any number of times, for any asset of the group where the asset has one, and it may leave the amount to the sender.',
   examples: [
     'asset address beans 250 --courier universerpc://universe.example:10029',

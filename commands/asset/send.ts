@@ -22,7 +22,7 @@ export default operationCommand({
     interactive: flag.boolean('to keys that the receiver has told (`asset keys`), without an address'),
     'script-key': flag.text('what the asset is locked to', { helpValue: 'KEY' }),
     'internal-key': flag.text('the key of the output', { helpValue: 'KEY' }),
-    amount: flag.text('units, where an address of version 2 leaves it to the sender', { helpValue: 'UNITS' }),
+    amount: flag.text('units, for each address of version 2 that leaves it to the sender', { helpValue: 'UNITS' }),
     wait: flag.choice('until the courier of the receiver has the proof', ['proof']),
     note: flag.text('for yourself, kept with the transfer'),
     'dry-run': flag.boolean('make the transaction, print its exact cost, do not send it'),

@@ -1,6 +1,5 @@
 import { arg, flag } from '../../src/app/command.ts';
 import { given, operationCommand } from '../../src/app/operation-command.ts';
-import { writeErr } from '../../src/app/output.ts';
 import { exportedView } from '../../src/app/view/asset.ts';
 
 export default operationCommand({
@@ -14,11 +13,11 @@ export default operationCommand({
     out: flag.text('write it to this new file (default: hexadecimal on stdout)', { helpValue: 'FILE', completes: 'files' }),
   },
   params: ({ args, flags }) => ({ asset: args.asset, ...given({ outpoint: flags.outpoint, script_key: flags['script-key'] }) }),
-  view: exportedView,
-  after: async ({ proof, bytes }, { flags }) => {
+  // Whoever wants a file does not want it on the screen as well.
+  view: (result, _, { flags }) => (flags.out === undefined ? exportedView(result) : `${result.bytes} bytes written to ${flags.out}`),
+  after: async ({ proof }, { flags }) => {
     if (flags.out === undefined) return;
     const { writeNew } = await import('../../src/app/asset/proof-file.ts');
     writeNew(flags.out, Buffer.from(proof, 'hex'));
-    writeErr(`${bytes} bytes written to ${flags.out}\n`);
   },
 });

@@ -73,6 +73,7 @@ function findCommand(words: readonly string[]): Found | null {
     const file = commandFile(path);
     if (file !== null) return { url: file, rest: words.slice(length) };
     const index = commandFile([...path, 'index']);
+    if (index === null && topicExists(path)) return null;
     if (index === null) continue;
     // "A topic alone lists": a further word is meant to be one of its commands.
     if (names.length > length) throw unknownCommand(path, names[length] as string);
@@ -89,10 +90,10 @@ function namesOf(words: readonly string[]): readonly string[] {
 
 /** The topic to show help for. Throws USAGE where there is none of that name. */
 function topicOf(words: readonly string[]): readonly string[] {
-  const [topic, verb] = namesOf(words);
-  if (topic === undefined || !topicExists([topic])) throw unknownCommand([], words[0] as string);
-  if (verb !== undefined) throw unknownCommand([topic], verb);
-  return [topic];
+  const names = namesOf(words);
+  const first = names.findIndex((_, index) => !topicExists(names.slice(0, index + 1)));
+  if (first === -1 && names.length > 0) return names;
+  throw unknownCommand(names.slice(0, Math.max(0, first)), names[first] ?? (words[0] as string));
 }
 
 function unknownCommand(topic: readonly string[], word: string): AppError {
@@ -104,12 +105,21 @@ function unknownCommand(topic: readonly string[], word: string): AppError {
 }
 
 const TOPICS: { readonly [name: string]: string } = {
+  asset: 'Taproot Assets: mint, send, receive, burn, swap',
+  'asset:lease': 'outputs with assets that packets and offers hold back',
+  'asset:mint': 'the batch of assets that is minted next, and what was minted',
+  'asset:psbt': 'transfers as virtual PSBTs, step by step, signed here or elsewhere',
+  'asset:swap': 'assets against bitcoin, in one transaction',
   chain: 'the chain backend; the built-in regtest',
   channel: 'open, look at and close channels',
   invoice: 'be paid',
   message: 'sign and verify with the node key',
   payment: 'what became of payments',
   peer: 'connections to other nodes',
+  proof: 'proof files of assets: export, import, verify',
+  'proof:ownership': 'show that we can spend an asset, and verify that others can',
+  universe: 'the asset proofs that we keep and share with others',
+  'universe:federation': 'the universes that ours is kept in step with',
   wallet: 'the on-chain wallet',
 };
 

@@ -17,7 +17,7 @@ export interface OperationCommand<N extends OperationName, F extends FlagSpecs, 
   params(input: Pick<CommandContext<F, A>, 'flags' | 'args'>): ParamsOf<N> | Promise<ParamsOf<N>>;
   /** A part of the result that is the document, where the result only wraps it. */
   readonly unwrap?: keyof ResultOf<N> & string;
-  view(result: ResultOf<N>, style: Style): string;
+  view(result: ResultOf<N>, style: Style, input: Pick<CommandContext<F, A>, 'flags' | 'args'>): string;
   /** What else is shown to a person, on stderr. */
   after?(result: ResultOf<N>, input: Pick<CommandContext<F, A>, 'flags' | 'args'>): Promise<void>;
 }
@@ -46,7 +46,7 @@ export function operationCommand<
       const json =
         spec.unwrap === undefined ? (result as JsonObject) : { ...((result as JsonObject)[spec.unwrap] as JsonObject), ...safety(until) };
       const note = typeof until === 'number' ? `\n${context.style.dim(`safe to be offline until block ${until}`)}` : '';
-      return { json, text: () => `${spec.view(rest as ResultOf<N>, context.style)}${note}` };
+      return { json, text: () => `${spec.view(rest as ResultOf<N>, context.style, context)}${note}` };
     },
   });
 }

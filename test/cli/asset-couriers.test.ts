@@ -100,6 +100,9 @@ interface Receives {
     readonly last_error: { readonly code: string } | null;
   }[];
 }
+interface Sent {
+  readonly deliveries: readonly { readonly amount: string }[];
+}
 interface Deliveries {
   readonly transfers: readonly {
     readonly txid: string;
@@ -150,6 +153,11 @@ test('an address of version 2 is for the group, paid as the sender likes, and us
   expect(code).toBe('USAGE');
   const to = await address('bob', 'beans', '--address-version', '2', '--courier', place.courier);
   expect(await ok('bob', 'decode', to)).toMatchObject({ version: 2, asset_id: null, amount: '0', proof_courier: place.mailbox_courier });
+  // Beside one that says how much, the amount is for the one that leaves it open.
+  const fixed = await address('bob', 'beans', '3', '--courier', place.courier);
+  const both = await ok<Sent>('alice', 'asset', 'send', fixed, to, '--amount', '4', '--dry-run');
+  expect(both.deliveries.map(({ amount }) => amount).sort()).toEqual(['3', '4']);
+  expect(await refused('alice', 'asset', 'send', fixed, '--amount', '4', '--dry-run')).toMatchObject({ code: 'USAGE', exit: 2 });
   expect((await refused('alice', 'asset', 'send', to)).code).toBe('USAGE');
   const before = (await confirmed('bob', 'beans')).length;
   for (const amount of ['7', '8']) {

@@ -149,6 +149,10 @@ test('units are offered for bitcoin, the offer is verified and accepted, and can
   expect(await ok('alice', 'asset', 'swap', 'list')).toMatchObject({
     offers: [{ id: offer.id, expired: false, asset: { amount: '100' } }],
   });
+  expect(JSON.parse(readFileSync(path('offer'), 'utf8'))).toMatchObject({ amount: '100', price_sat: 70_000 });
+  // What cannot be written is not done.
+  expect(await refused('alice', 'asset', 'swap', 'offer', 'beans', '850', '70000sat', '--out', path('offer'))).toEqual(['USAGE', 2]);
+  expect(await ok('alice', 'asset', 'lease', 'list')).toMatchObject({ leases: [{ id: offer.id }] });
   const accept = ['asset', 'swap', 'accept', path('offer')];
   expect(await refused('bob', ...accept, '--max-price', '69999sat')).toEqual(['OVER_BUDGET', 6]);
   expect(await refused('bob', ...accept, '--amount', '101')).toEqual(['POLICY', 6]);

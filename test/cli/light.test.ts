@@ -55,6 +55,20 @@ test('wrong words are usage errors, exit 2, on stdout under --json and else on s
   expect(told.stderr).toContain('did you mean');
 });
 
+test('a topic without a command of its own lists its commands, at any depth, and says what it is about', async () => {
+  const [packets, ownership, wrong, all] = await Promise.all([
+    lnkit(['asset', 'psbt']),
+    lnkit(['proof', 'ownership']),
+    lnkit(['asset', 'psbt', 'sing', '--json']),
+    lnkit(['asset', '--help']),
+  ]);
+  expect(packets).toMatchObject({ code: 0, stderr: '' });
+  expect(packets.stdout).toContain('asset psbt anchor');
+  expect(ownership.stdout).toContain('proof ownership prove');
+  expect(wrong.json()).toMatchObject({ error: { code: 'USAGE', hint: 'there are anchor, combine, create, fund, show, sign' } });
+  expect(all.stdout).toMatch(/asset psbt\s+transfers as virtual PSBTs/);
+});
+
 test('global flags may stand in front of the command', async () => {
   const run = await lnkit(['--json', '--network', 'regtest', 'decode', good]);
   expect((run.json()['problems'] as readonly string[]).some((problem) => problem.startsWith('wrong network'))).toBe(true);

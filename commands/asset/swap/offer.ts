@@ -15,20 +15,24 @@ export default operationCommand({
   },
   flags: {
     expiry: flag.duration('how long the asset is held back (default: 1d)'),
-    out: flag.text('write the offer into a file', { helpValue: 'FILE', completes: 'files' }),
+    out: flag.text('write the offer into this new file (default: on stdout)', { helpValue: 'FILE', completes: 'files' }),
     'dry-run': flag.boolean('say whether the offer can be made, sign nothing'),
   },
-  params: ({ args, flags }) => ({
-    asset: args.asset,
-    amount: args.amount,
-    price_sat: args.price,
-    dry_run: flags['dry-run'],
-    ...given({ expires_in_seconds: flags.expiry === undefined ? undefined : Math.ceil(flags.expiry / 1000) }),
-  }),
+  params: async ({ args, flags }) => {
+    // An offer holds its asset back: one that cannot be written is not made.
+    if (flags.out !== undefined) (await import('../../../src/app/asset/proof-file.ts')).requireNew(flags.out);
+    return {
+      asset: args.asset,
+      amount: args.amount,
+      price_sat: args.price,
+      dry_run: flags['dry-run'],
+      ...given({ expires_in_seconds: flags.expiry === undefined ? undefined : Math.ceil(flags.expiry / 1000) }),
+    };
+  },
   after: async ({ offer }, { flags }) => {
     if (flags.out === undefined || offer === null) return;
     const { writeNew } = await import('../../../src/app/asset/proof-file.ts');
     writeNew(flags.out, new TextEncoder().encode(`${JSON.stringify(offer)}\n`));
   },
-  view: offerView,
+  view: (result, style, { flags }) => offerView(result, style, flags.out ?? null),
 });

@@ -1,6 +1,5 @@
 import { arg, flag } from '../../../src/app/command.ts';
 import { given, operationCommand } from '../../../src/app/operation-command.ts';
-import { writeErr } from '../../../src/app/output.ts';
 import { ownershipView } from '../../../src/app/view/asset-batch.ts';
 
 export default operationCommand({
@@ -20,11 +19,11 @@ export default operationCommand({
     asset: args.asset,
     ...given({ challenge: flags.challenge, outpoint: flags.outpoint, script_key: flags['script-key'] }),
   }),
-  view: ownershipView,
-  after: async ({ proof, bytes }, { flags }) => {
+  // Whoever wants a file does not want it on the screen as well.
+  view: (result, _, { flags }) => (flags.out === undefined ? ownershipView(result) : `${result.bytes} bytes written to ${flags.out}`),
+  after: async ({ proof }, { flags }) => {
     if (flags.out === undefined) return;
     const { writeNew } = await import('../../../src/app/asset/proof-file.ts');
     writeNew(flags.out, Buffer.from(proof, 'hex'));
-    writeErr(`${bytes} bytes written to ${flags.out}\n`);
   },
 });

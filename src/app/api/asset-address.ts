@@ -1,4 +1,4 @@
-import { parseCourier } from '../../asset/address/courier.ts';
+import { parseCourier, parseCourierFor } from '../../asset/address/courier.ts';
 import { ASSET_TYPE } from '../../asset/genesis.ts';
 import { sameGroup } from '../../asset/group-key.ts';
 import { type Bytes, toHex, tryHex } from '../../base/bytes.ts';
@@ -65,8 +65,11 @@ function askedFor(state: AssetState, given: string): AskedFor {
   return { of: { kind: 'asset', assetId: id }, genesisType: known.genesis.type, groupKey: known.groupKey };
 }
 
-/** Whoever serves a universe to senders of version 2 has a mailbox beside it. */
+/** Whoever serves a universe to senders of version 2 has a mailbox beside it. Throws USAGE. */
 function courierFor(version: AddressVersion, given: string): string {
   const parsed = parseCourier(given);
-  return version === 2 && parsed.ok && parsed.value.scheme === 'universerpc' ? `authmailbox+${given}` : given;
+  const courier = version === 2 && parsed.ok && parsed.value.scheme === 'universerpc' ? `authmailbox+${given}` : given;
+  const fits = parseCourierFor(version, courier);
+  if (fits.ok) return courier;
+  throw usage(fits.failure.message, version === 2 ? 'give authmailbox+universerpc://HOST:PORT' : 'give universerpc://HOST:PORT');
 }

@@ -33,7 +33,10 @@ export const assetSend = defineOperation({
   result: withProperties(assetSentSchema, { deliveries: list(deliverySchema) }),
   async run(context, { addresses, dry_run: dryRun, fee_rate_sat_per_vbyte: rate, courier, direct, note, amount, wait }) {
     const { assets } = context.runtime.state;
-    const recipients = addresses.map((each) => recipientOf(each, { network: context.network, courier, amount }));
+    const recipients = withAmount(
+      addresses.map((each) => recipientOf(each, { network: context.network, courier })),
+      amount,
+    );
     if (direct !== undefined && recipients.length > 0) throw usage('a transfer goes to addresses or to keys, not to both');
     const request =
       direct === undefined
@@ -69,19 +72,25 @@ const withAll = (holdings: AssetState['holdings'], more: readonly Holding[]): As
 interface Asked {
   readonly network: Network;
   readonly courier: string | undefined;
-  readonly amount: string | undefined;
 }
 
-function recipientOf(given: string, { network, courier, amount }: Asked): Recipient {
+/** The amount is for the addresses that leave it open; where none does it is for all, and must be what they say. */
+function withAmount(recipients: readonly Recipient[], given: string | undefined): readonly Recipient[] {
+  if (given === undefined) return recipients;
+  const amount = unitsOf(given);
+  const isOpen = recipients.some(({ address }) => address.amount === 0n);
+  return recipients.map((each) => (isOpen && each.address.amount !== 0n ? each : { ...each, amount }));
+}
+
+function recipientOf(given: string, { network, courier }: Asked): Recipient {
   const address = decodeTapAddressFor(given, network);
   if (!address.ok) {
     const { code, message } = address.failure;
     throw new AppError({ code: isErrorCode(code) ? code : 'MALFORMED', message });
   }
   const { version, proofCourier } = address.value;
-  const asked = amount === undefined ? {} : { amount: unitsOf(amount) };
-  if (courier === undefined) return { text: given, address: address.value, courier: proofCourier, ...asked };
+  if (courier === undefined) return { text: given, address: address.value, courier: proofCourier };
   const chosen = parseCourierFor(version, courier);
   if (!chosen.ok) throw usage(chosen.failure.message);
-  return { text: given, address: address.value, courier, ...asked };
+  return { text: given, address: address.value, courier };
 }

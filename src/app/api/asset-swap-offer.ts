@@ -31,7 +31,7 @@ export const assetSwapOffer = defineOperation({
         network: text(),
         asset_id: hex(32),
         amount: units(),
-        price_sat: text(),
+        price_sat: amount(),
         expires_at: time(),
         virtual_psbt: text(),
         anchor_psbt: text(),
@@ -63,7 +63,7 @@ export const assetSwapOffer = defineOperation({
       offer: swapFile({
         network: context.network,
         ...facts,
-        price_sat: `${priceSat}`,
+        price_sat: Number(priceSat),
         virtual_psbt: psbtText(offer.virtualPsbt),
         anchor_psbt: psbtText(offer.anchorPsbt),
         proof: file.value,

@@ -1,5 +1,5 @@
-import { closeSync, fstatSync, openSync, readSync, writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { closeSync, existsSync, fstatSync, openSync, readSync, writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { type ByteSource, bytesSource, writeFile } from '../../asset/proof/file.ts';
 import { isProof, MAX_FILE_SIZE } from '../../asset/proof/proof.ts';
 import { type Bytes, fromHex, toHex, tryHex } from '../../base/bytes.ts';
@@ -79,6 +79,12 @@ function readAt(
     done += got;
   }
   return bytes;
+}
+
+/** Before something is done whose result is to be written there. Throws USAGE. */
+export function requireNew(path: string): void {
+  if (existsSync(path)) throw usage(`${path} exists already`, 'name another file');
+  if (!existsSync(dirname(resolve(path)))) throw usage(`${path} cannot be written: there is no such folder`);
 }
 
 /** Writes bytes where no file is yet. Throws USAGE. */

@@ -28,7 +28,7 @@ export interface SwapFileJson {
   readonly network: string;
   readonly asset_id: string;
   readonly amount: string;
-  readonly price_sat: string;
+  readonly price_sat: number;
   readonly expires_at: number;
   readonly virtual_psbt: string;
   readonly anchor_psbt: string;
@@ -79,6 +79,8 @@ export function readSwap(given: string, network: Network): SwapFile {
     if (typeof value !== 'string') throw broken(`the offer has no ${name}`);
     return value;
   };
+  // Offers of an earlier lnkit have it as text.
+  const numberOf = (name: string): string => (typeof fields[name] === 'number' ? `${fields[name]}` : textOf(name));
   if (fields['format'] !== FORMAT || fields['version'] !== 1) throw broken('this is no offer that this version of lnkit reads');
   const expiresAt = fields['expires_at'];
   if (typeof expiresAt !== 'number' || !Number.isSafeInteger(expiresAt)) throw broken('the offer does not say when it runs out');
@@ -86,6 +88,6 @@ export function readSwap(given: string, network: Network): SwapFile {
     throw new AppError({ code: 'WRONG_NETWORK', message: `the offer is for ${textOf('network').slice(0, 20)}, not ${network}` });
   const anchor = decodePsbtMaps(psbtBytes(textOf('anchor_psbt')));
   if (!anchor.ok) throw broken(`the Bitcoin leg of the offer: ${anchor.failure.message}`);
-  const claims = { asset_id: textOf('asset_id'), amount: textOf('amount'), price_sat: textOf('price_sat') };
+  const claims = { asset_id: textOf('asset_id'), amount: textOf('amount'), price_sat: numberOf('price_sat') };
   return { claims, packet: packetOf(textOf('virtual_psbt'), network), anchor: anchor.value, proof: psbtBytes(textOf('proof')), expiresAt };
 }

@@ -49,7 +49,8 @@ export function packetView({ psbt, complete, inputs, outputs }: ResultOf<'asset.
   return parts.join('\n');
 }
 
-export function offerView(result: ResultOf<'asset.swap.offer'>, style: Style): string {
+/** `file`: into which the offer was written, where it is not shown. */
+export function offerView(result: ResultOf<'asset.swap.offer'>, style: Style, file: string | null): string {
   const shown = facts(
     [
       ['offer', result.id],
@@ -59,7 +60,8 @@ export function offerView(result: ResultOf<'asset.swap.offer'>, style: Style): s
     ],
     style,
   );
-  return result.offer === null ? `${shown}\n${style.warn('dry run: nothing was signed')}` : `${shown}\n${JSON.stringify(result.offer)}`;
+  if (result.offer === null) return `${shown}\n${style.warn('dry run: nothing was signed')}`;
+  return `${shown}\n${file === null ? JSON.stringify(result.offer) : `written to ${file}`}`;
 }
 
 export function boughtView(result: ResultOf<'asset.swap.accept'>, style: Style): string {

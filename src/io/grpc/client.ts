@@ -223,4 +223,7 @@ export function harmless(text: string): string {
   return short.length > MAX_MESSAGE_LENGTH ? `${short.slice(0, MAX_MESSAGE_LENGTH)}...` : short;
 }
 
-const failureOf = ({ code, details }: ServiceError): GrpcFailure => ({ status: code, message: harmless(details) });
+const failureOf = ({ code, details }: ServiceError): GrpcFailure => ({ status: code, message: harmless(withoutNote(details)) });
+
+/** grpc-js ends with the note of its resolver where there is one, and with its heading where there is none. */
+const withoutNote = (details: string): string => details.replace(/\s*Resolution note:\s*$/, '');

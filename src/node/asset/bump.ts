@@ -223,4 +223,5 @@ function descendants(wallet: Wallet, txid: TxId): readonly WalletTx[] {
 const noGain = (now: FeeratePerKw, asked: FeeratePerKw): NodeFailure => ({
   code: 'USAGE',
   message: `the transaction pays ${toSatPerVbyte(now)} sat/vB already, not less than the ${toSatPerVbyte(asked)} sat/vB asked for`,
+  hint: 'give a higher --fee-rate',
 });

@@ -55,7 +55,11 @@ export function sendRequest(state: AssetState, recipients: readonly Recipient[])
 
 function amountFor({ address, amount }: Recipient): Result<bigint, NodeFailure> {
   if (amount === undefined || address.amount === 0n || amount === address.amount) return ok(amount ?? address.amount);
-  return fail({ code: 'USAGE', message: `the address asks for ${address.amount} units, and not for ${amount}` });
+  return fail({
+    code: 'USAGE',
+    message: `the address asks for ${address.amount} units, and not for ${amount}`,
+    hint: 'leave out --amount',
+  });
 }
 
 function payoutTo(state: AssetState, { text, address, courier }: Recipient, place: number): Result<Payout, NodeFailure> {

@@ -79,7 +79,9 @@ const tooFew = (what: string, amount: bigint, sums: Sums) =>
   fail<NodeFailure>({
     code: 'INSUFFICIENT_FUNDS',
     message: `${amount} units of ${what} are asked for, and ${sums.confirmed} can be spent now`,
-    ...(sums.pending + sums.leased > 0n ? { hint: 'wait until what is under way has confirmed' } : {}),
+    ...(sums.pending + sums.leased > 0n && sums.confirmed + sums.pending + sums.leased >= amount
+      ? { hint: 'wait until what is under way has confirmed' }
+      : {}),
     details: { confirmed: `${sums.confirmed}`, pending: `${sums.pending}`, leased: `${sums.leased}`, asked: `${amount}` },
   });
 
