@@ -5,7 +5,7 @@ import type { Anchor, AssetState } from '../../node/asset/types.ts';
 import { type CustodyPorts, DONE, type Tried, tried } from './custody-ports.ts';
 import { deliver, deliveryJobs, deliveryName, holdingsByAnchor, keepInUniverse, notDelivered } from './delivery.ts';
 import { Mailboxes } from './mailboxes.ts';
-import { receiptJobs, receiptName, receive } from './receipt.ts';
+import { courierOf, receiptJobs, receiptName, receive } from './receipt.ts';
 
 export interface CustodianOptions {
   /** Tries that run at once; 8. */
@@ -18,6 +18,8 @@ export interface CustodianOptions {
 
 interface Job {
   readonly name: string;
+  /** Who is asked; '' where nobody is. */
+  readonly courier: string;
   /** Unix seconds. */
   readonly retryAt: number;
   run(): Promise<Tried>;
@@ -38,6 +40,8 @@ export class Custodian {
   readonly #mailboxes: Mailboxes;
   /** By name: no job runs twice at a time. */
   readonly #running = new Map<string, Promise<void>>();
+  /** Of those that run. */
+  readonly #couriers = new Map<string, string>();
   /** Anchors that our own universe has, as they stand in their blocks: another block makes another object of one. */
   readonly #kept = new WeakSet<Anchor>();
   #keepAgainAt = 0;
@@ -137,9 +141,15 @@ export class Custodian {
       const due = Math.max(job.retryAt, this.#rests.get(job.name) ?? 0);
       if (due > now) next = Math.min(next, due);
       // One that ends wakes again.
-      else if (this.#running.size < this.#atOnce) this.#begin(job);
+      else if (this.#running.size < this.#atOnce && this.#mayAsk(job)) this.#begin(job);
     }
     this.#sleep((Math.min(next, this.#mailboxes.retryAt()) - now) * 1000);
+  }
+
+  /** One courier that does not answer leaves room for the others. */
+  #mayAsk({ courier }: Job): boolean {
+    const busy = [...this.#couriers.values()].filter((each) => each === courier).length;
+    return courier === '' || busy < Math.max(1, this.#atOnce >> 1);
   }
 
   #sleep(ms: number): void {
@@ -154,12 +164,14 @@ export class Custodian {
       .catch((error: unknown) => this.#ports.log('warn', `${job.name}: ${(error as Error).message}`))
       .finally(() => {
         this.#running.delete(job.name);
+        this.#couriers.delete(job.name);
         // Whatever it came to, the same is not begun again at once.
         if (this.#rests.size > MOST_RESTS) this.#rests.clear();
         this.#rests.set(job.name, this.#ports.env().now + 1);
         this.#wake();
       });
     this.#running.set(job.name, run);
+    this.#couriers.set(job.name, job.courier);
   }
 
   #jobs(): readonly Job[] {
@@ -170,6 +182,7 @@ export class Custodian {
     const ports = this.#ports;
     return deliveryJobs(ports.state().assets).map((job) => ({
       name: `deliver ${deliveryName(job)}`,
+      courier: job.courier,
       retryAt: job.retryAt,
       run: () => deliver(ports, job),
       failed: (failure) => notDelivered(ports, job, failure),
@@ -180,6 +193,7 @@ export class Custodian {
     const ports = this.#ports;
     return receiptJobs(ports.state().assets).map((job) => ({
       name: `receive ${receiptName(job)}`,
+      courier: courierOf(job),
       retryAt: job.arrival.retryAt,
       run: () => receive(ports, job, this.#abort.signal),
       async failed(failure) {
@@ -207,7 +221,7 @@ export class Custodian {
     const failed = async (): Promise<void> => {
       this.#keepAgainAt = this.#ports.env().now + KEEP_PAUSE_SECONDS;
     };
-    return [{ name: 'keep', retryAt: this.#keepAgainAt, run, failed }];
+    return [{ name: 'keep', courier: '', retryAt: this.#keepAgainAt, run, failed }];
   }
 
   async #keep(anchor: Anchor, holdings: ReturnType<typeof holdingsByAnchor>): ReturnType<typeof keepInUniverse> {

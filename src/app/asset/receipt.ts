@@ -37,6 +37,12 @@ export function receiptJobs(state: AssetState): readonly ReceiptJob[] {
   return jobs;
 }
 
+/** Whom the address names. */
+export function courierOf({ address }: ReceiptJob): string {
+  const decoded = decodeTapAddress(address.text);
+  return decoded.ok ? decoded.value.address.proofCourier : '';
+}
+
 export const receiptName = ({ arrival }: ReceiptJob): string => formatOutPoint(arrival.outPoint);
 
 /**

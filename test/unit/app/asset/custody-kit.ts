@@ -104,6 +104,8 @@ export class Keeper {
   readonly commands: AssetAction['kind'][] = [];
   readonly log: string[] = [];
   universe: KeepingUniverse | null = null;
+  /** Others than the one server, by their hosts. */
+  readonly couriers = new Map<string, OpenCourier>();
   readonly #watchers = new Set<(state: NodeState) => void>();
   custodian: Custodian;
 
@@ -150,7 +152,7 @@ export class Keeper {
         this.#watchers.add(look);
         return () => this.#watchers.delete(look);
       },
-      openCourier: async () => server,
+      openCourier: async ({ host }) => this.couriers.get(host) ?? server,
       openMailbox: async () => server,
       universe: async () => this.universe,
       log: (level, text) => void this.log.push(`${level} ${text}`),
