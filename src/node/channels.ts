@@ -9,6 +9,7 @@ import { acceptChannel, openChannel, step } from '../bolt/channel/channel.ts';
 import type { Channel, ChannelEffect, ChannelInput, ChannelRefusal, ChannelReply, ChannelView } from '../bolt/channel/types.ts';
 import { view } from '../bolt/channel/view.ts';
 import type { Message, MessageNamed } from '../bolt/wire/message.ts';
+import { heldBack } from './asset/lease.ts';
 import { type Draft, emit, log, refuse, reply, sendTo, setChannel, update } from './draft.ts';
 import { factBlob } from './facts.ts';
 import type { NodeCommand } from './types.ts';
@@ -107,6 +108,7 @@ function fund(draft: Draft, channelId: ChannelId, want: Extract<ChannelEffect, {
     feerate: want.feerate,
     height: draft.env.height,
     random: draft.env.random,
+    held: heldBack(draft.state.assets, draft.env.now),
   });
   if (!made.ok) {
     feed(draft, channelId, { kind: 'funding_failed', reason: made.failure.message });
@@ -273,6 +275,7 @@ export function estimateFunding(draft: Draft, id: CommandId, command: Extract<No
     feerate,
     height: draft.env.height,
     random: draft.env.random,
+    held: heldBack(draft.state.assets, draft.env.now),
   });
   if (!made.ok) refuse(draft, id, { code: made.failure.code, message: made.failure.message });
   else reply(draft, id, { kind: 'transaction', tx: made.value.tx, feeSat: made.value.fee, published: false });

@@ -2,6 +2,7 @@ import type { CommandId } from '../base/ids.ts';
 import { encodeAddress } from '../bitcoin/address.ts';
 import type { Tx } from '../bitcoin/tx.ts';
 import type { TxLabel } from '../bolt/channel/types.ts';
+import { heldBack } from './asset/lease.ts';
 import { type Draft, emit, refuse, reply, update } from './draft.ts';
 import type { NodeCommand } from './types.ts';
 import { bumpFee } from './wallet/bump.ts';
@@ -21,6 +22,7 @@ export function sendCommand(draft: Draft, id: CommandId, command: Extract<NodeCo
     feerate: command.feerate ?? draft.env.feerates.normal,
     height: draft.env.height,
     random: draft.env.random,
+    held: heldBack(draft.state.assets, draft.env.now),
   });
   if (!spend.ok) refuse(draft, id, spend.failure);
   else finish(draft, id, spend.value, command.dryRun ? 'dry_run' : 'publish');

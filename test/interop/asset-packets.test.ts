@@ -1,12 +1,19 @@
-// Transfers without addresses against tapd and bitcoind: to keys, as virtual PSBTs that one makes and the other signs, bumped, burnt, and swapped for bitcoin.
+// Transfers without addresses against tapd and bitcoind: to keys, as virtual PSBTs that one makes and the other signs, in a transaction that another
+// wallet pays and signs, bumped, burnt, and swapped for bitcoin.
 import { Buffer } from 'node:buffer';
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { readAnchorPsbt } from '../../src/app/asset/anchor-file.ts';
 import type { Asset } from '../../src/asset/asset.ts';
 import { splitAssets } from '../../src/asset/commitment/split.ts';
 import { assetId } from '../../src/asset/genesis.ts';
+import { encodePsbtMaps, type PsbtMaps } from '../../src/asset/packet/psbt-map.ts';
 import { verifyPacket } from '../../src/asset/packet/transition.ts';
 import { decodeVirtualPacket, encodeVirtualPacket, type VirtualOutput, type VirtualPacket } from '../../src/asset/packet/virtual-packet.ts';
 import { fromHex, toHex } from '../../src/base/bytes.ts';
+import type { TxId } from '../../src/base/ids.ts';
+import { sat } from '../../src/base/units.ts';
+import { txInput } from '../../src/bitcoin/tx.ts';
 import { checkScripts } from '../../src/io/regtest/scripts.ts';
 import { exported, exportedByTapd, type Held, newFile, type Sent, tapdVerifies, teach } from './asset-moves.ts';
 import { useLab } from './harness/lab.ts';
@@ -240,4 +247,53 @@ test('a burn with a note, then a transfer that spends what it left behind: bitco
   await dave.ok('proof', 'import', await proved(carol, again.script_key));
   expect([await amounts(carol), await amounts(dave)]).toEqual([[], [150]]);
   expect(await dave.ok('asset', 'verify')).toMatchObject({ valid: true });
+});
+
+/** What a wallet that is not ours does to our PSBT: its coin, a payment, its change, and its signature. */
+async function paidByBitcoind(psbt: string, to: string, amountSat: number): Promise<string> {
+  const { bitcoind } = lab().lab;
+  type Coin = { readonly txid: string; readonly vout: number; readonly amount: number; readonly desc: string };
+  const [coin] = await bitcoind.rpc<readonly Coin[]>('listunspent', [1]);
+  if (coin === undefined) throw new Error('bitcoind has no coin');
+  const change = await bitcoind.rpc<string>('getrawchangeaddress', ['bech32m']);
+  const scriptOf = async (address: string): Promise<Uint8Array> =>
+    fromHex((await bitcoind.rpc<{ scriptPubKey: string }>('validateaddress', [address])).scriptPubKey);
+  const maps = readAnchorPsbt(psbt);
+  const outputs = [
+    { amount: sat(amountSat), script: await scriptOf(to) },
+    { amount: sat(Math.round(coin.amount * 1e8) - amountSat - 5_000), script: await scriptOf(change) },
+  ];
+  const prevout = { txid: fromHex(coin.txid).reverse() as TxId, vout: coin.vout };
+  const ours: PsbtMaps = {
+    ...maps,
+    tx: { ...maps.tx, inputs: [...maps.tx.inputs, txInput(prevout, 0xfffffffd)], outputs: [...maps.tx.outputs, ...outputs] },
+    inputs: [...maps.inputs, []],
+    outputs: [...maps.outputs, [], []],
+  };
+  const given = Buffer.from(encodePsbtMaps(ours)).toString('base64');
+  const signed = await bitcoind.rpc<{ psbt: string; complete: boolean }>('walletprocesspsbt', [given, true, 'DEFAULT', true, true]);
+  expect(signed.complete).toBe(false);
+  return signed.psbt;
+}
+
+test('units one way and bitcoin the other: another wallet adds its coin, payment and change to our PSBT and signs, we check and publish, tapd verifies', async () => {
+  const { carol, dave, lab: network } = lab();
+  const keys = await carol.ok<Keys>('asset', 'keys');
+  const packet = await dave.ok<Packet>('asset', 'psbt', 'fund', 'beans', '60', ...to(keys));
+  const signed = await dave.ok<Packet>('asset', 'psbt', 'sign', packet.psbt);
+  const [commitment, anchor] = [newFile(network, 'commitment'), newFile(network, 'anchor')];
+  const flags = ['--unfunded', '--out', commitment, '--psbt-out', anchor];
+  expect(await dave.ok('asset', 'psbt', 'commit', signed.psbt, ...flags)).toMatchObject({ fee_sat: 0, missing_sat: 1000 });
+  const { address } = await dave.ok<{ address: string }>('wallet', 'address');
+  const before = await dave.ok<{ confirmed_sat: number }>('wallet', 'balance');
+  const returned = await paidByBitcoind(readFileSync(anchor, 'utf8'), address, 30_000);
+  const words = ['asset', 'psbt', 'publish', commitment, returned] as const;
+  expect((await dave.run(...words, '--receive', '30001sat')).json).toMatchObject({ error: { code: 'OVER_BUDGET' } });
+  const sent = await accepted<Transaction>(dave, ...words, '--receive', '30000sat');
+  await confirm(sent.txid);
+  await carol.ok('proof', 'import', await proved(dave, keys.script_key));
+  const { assets } = await dave.ok<{ assets: readonly Held[] }>('asset', 'list');
+  await proved(dave, assets.find(({ name, state }) => name === 'beans' && state === 'confirmed')?.script_key as string);
+  expect([await amounts(carol), await amounts(dave)]).toEqual([[60], [90]]);
+  expect((await dave.ok<{ confirmed_sat: number }>('wallet', 'balance')).confirmed_sat - before.confirmed_sat).toBe(30_000);
 });

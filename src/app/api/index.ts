@@ -67,6 +67,8 @@ const OPERATIONS = {
   'asset.psbt.sign': () => import('./asset-psbt-sign.ts').then((file) => file.assetPsbtSign),
   'asset.psbt.combine': () => import('./asset-psbt-combine.ts').then((file) => file.assetPsbtCombine),
   'asset.psbt.anchor': () => import('./asset-psbt-anchor.ts').then((file) => file.assetPsbtAnchor),
+  'asset.psbt.commit': () => import('./asset-psbt-commit.ts').then((file) => file.assetPsbtCommit),
+  'asset.psbt.publish': () => import('./asset-psbt-publish.ts').then((file) => file.assetPsbtPublish),
   'asset.swap.offer': () => import('./asset-swap-offer.ts').then((file) => file.assetSwapOffer),
   'asset.swap.accept': () => import('./asset-swap-accept.ts').then((file) => file.assetSwapAccept),
   'asset.swap.cancel': () => import('./asset-swap-cancel.ts').then((file) => file.assetSwapCancel),

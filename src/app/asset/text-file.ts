@@ -6,9 +6,10 @@ const MAX_BYTES = 1 << 20;
 
 /** A PSBT as text: from a file (binary or text) where there is one of that name, else what was typed. Throws USAGE. */
 export function psbtText(given: string): string {
-  const stat = statSync(given.slice(0, 4096), { throwIfNoEntry: false });
+  // No name of a file is longer.
+  const stat = given.length > 4096 || /[^/]{256}/.test(given) ? undefined : statSync(given, { throwIfNoEntry: false });
   if (stat === undefined) return given;
-  if (stat.size > MAX_BYTES) throw usage(`${given} has ${stat.size} bytes: it is no PSBT of a group`);
+  if (stat.size > MAX_BYTES) throw usage(`${given} has ${stat.size} bytes: more than is read of a PSBT`);
   try {
     const bytes = new Uint8Array(readFileSync(given));
     // BIP 174: a binary one begins with "psbt" and 0xff.

@@ -49,6 +49,20 @@ export function packetView({ psbt, complete, inputs, outputs }: ResultOf<'asset.
   return parts.join('\n');
 }
 
+/** `file`: into which the commitment was written, where it is not shown. */
+export function commitmentView(result: ResultOf<'asset.psbt.commit'>, style: Style, file: string | null): string {
+  const { fee_sat, missing_sat, expires_at, commitment } = result;
+  const shown = facts(
+    [
+      ['fee', showSat(fee_sat)],
+      ['others bring', showSat(missing_sat)],
+      ['held back until (UTC)', showTime(expires_at)],
+    ],
+    style,
+  );
+  return file === null ? `${shown}\n${JSON.stringify(commitment)}` : `${shown}\n${file}\n${commitment.anchor_psbt}`;
+}
+
 /** `file`: into which the offer was written, where it is not shown. */
 export function offerView(result: ResultOf<'asset.swap.offer'>, style: Style, file: string | null): string {
   const shown = facts(

@@ -33,7 +33,46 @@ export interface AnchorPackets {
  * ours. Fails with MALFORMED, POLICY, NOT_FOUND or INSUFFICIENT_FUNDS.
  */
 export function anchorPackets(state: AssetState, wallet: Wallet, env: NodeEnv, part: AnchorPackets): Result<Transfer, NodeFailure> {
-  const read = readAll(state, env, part.packets);
+  const prepared = preparePackets(state, env, part.packets);
+  if (!prepared.ok) return prepared;
+  const { read, active, beside, own, sites, home, draw } = prepared.value;
+  const { feerate, note } = part;
+  const { height } = env;
+  const assetInputs = inputsOf(active);
+  const funded = fundAnchor(wallet, env.walletKeys, { assetInputs, outputs: sites.length, feerate, height, leases: state.leases });
+  if (!funded.ok) return funded;
+  const placed: Placed[] = read.flatMap((each) => placedOf(each, own));
+  placed.push(...beside.map((holding) => ({ ...reAnchor(holding, env, draw), outputIndex: home })));
+  const fits = fitSums(placed);
+  if (!fits.ok) return fits;
+  const rest = { funding: funded.value, kind: 'send', commitmentVersion: versionOf(part.packets), note, locktime: height } as const;
+  return ok(assemble(freed(state, part.packets), env, { placed, sites, ...rest, nextKeyIndex: draw() }));
+}
+
+/** Of the commitments, as the packets have it; null for that of the assets. */
+export const versionOf = (packets: AnchorPackets['packets']): number | null => (packets[0].version === 1 ? TAP_VERSION.V2 : null);
+export const freed = (state: AssetState, packets: AnchorPackets['packets']): AssetState =>
+  packets.reduce((now, packet) => released(now, { id: packetId(packet) }), state);
+
+/** What packets make of a transaction, before anything is known of who pays for it. */
+export interface Prepared {
+  readonly read: readonly Read[];
+  /** What the packets spend. */
+  readonly active: readonly Holding[];
+  /** What stands beside that and has to move along. */
+  readonly beside: readonly Holding[];
+  readonly own: OwnKeyIndexes;
+  /** By output index, from 0. */
+  readonly sites: readonly Site[];
+  /** The output of ours that takes what stands beside; -1 where there is none, and nothing to take. */
+  readonly home: number;
+  /** The next key that was never handed out. */
+  readonly draw: () => number;
+}
+
+/** Fails with MALFORMED, POLICY or NOT_FOUND. */
+export function preparePackets(state: AssetState, env: NodeEnv, packets: AnchorPackets['packets']): Result<Prepared, NodeFailure> {
+  const read = readAll(state, env, packets);
   if (!read.ok) return read;
   const active = read.value.flatMap(({ holdings }) => holdings);
   if (new Set(active.map(({ key }) => toHex(key))).size !== active.length) return bad('an asset is an input of two packets');
@@ -41,28 +80,16 @@ export function anchorPackets(state: AssetState, wallet: Wallet, env: NodeEnv, p
   let index = state.nextKeyIndex;
   const draw = (): number => index++;
   const own = ownKeyIndexes(state, env.walletKeys);
-  const sites = sitesOf(read.value, own);
-  if (!sites.ok) return sites;
-  const all = [...sites.value];
-  let home = all.findIndex(({ internalKeyIndex }) => internalKeyIndex !== null);
+  const found = sitesOf(read.value, own);
+  if (!found.ok) return found;
+  const sites = [...found.value];
+  let home = sites.findIndex(({ internalKeyIndex }) => internalKeyIndex !== null);
   if (beside.length > 0 && home === -1) {
     const internalKeyIndex = draw();
     home =
-      all.push({ internalKey: env.walletKeys.assetKey(internalKeyIndex).publicKey, internalKeyIndex, sibling: null, script: null }) - 1;
+      sites.push({ internalKey: env.walletKeys.assetKey(internalKeyIndex).publicKey, internalKeyIndex, sibling: null, script: null }) - 1;
   }
-  const { feerate, note } = part;
-  const { height } = env;
-  const assetInputs = inputsOf(active);
-  const funded = fundAnchor(wallet, env.walletKeys, { assetInputs, outputs: all.length, feerate, height, leases: state.leases });
-  if (!funded.ok) return funded;
-  const placed: Placed[] = read.value.flatMap((each) => placedOf(each, own));
-  placed.push(...beside.map((holding) => ({ ...reAnchor(holding, env, draw), outputIndex: home })));
-  const fits = fitSums(placed);
-  if (!fits.ok) return fits;
-  const commitmentVersion = part.packets[0].version === 1 ? TAP_VERSION.V2 : null;
-  const free = part.packets.reduce((now, packet) => released(now, { id: packetId(packet) }), state);
-  const rest = { funding: funded.value, kind: 'send', commitmentVersion, note, nextKeyIndex: index, locktime: height } as const;
-  return ok(assemble(free, env, { placed, sites: all, ...rest }));
+  return ok({ read: read.value, active, beside, own, sites, home, draw });
 }
 
 interface Read {
@@ -72,6 +99,7 @@ interface Read {
 
 function readAll(state: AssetState, env: NodeEnv, packets: readonly VirtualPacket[]): Result<readonly Read[], NodeFailure> {
   const all: Read[] = [];
+  const ids = packets.map(packetId);
   for (const packet of packets) {
     if (packet.version !== packets[0]?.version) return bad('the packets commit in versions that do not go together');
     const transition = transitionOfPacket(packet);
@@ -89,7 +117,8 @@ function readAll(state: AssetState, env: NodeEnv, packets: readonly VirtualPacke
       if (!isHeld(state, holding) || holding.spentBy !== null) return fail({ code: 'POLICY', message: 'an input is spent already' });
       if (anchorOf(state, holding).block === null)
         return fail({ code: 'POLICY', message: 'an input is in no block yet', hint: 'wait for a confirmation' });
-      if (lease !== null && !equal(lease.id, packetId(packet)))
+      // What stands beside an input is in a packet of its own, under the same lease.
+      if (lease !== null && !ids.some((id) => equal(lease.id, id)))
         return fail({
           code: 'POLICY',
           message: `${formatOutPoint(prevId.outPoint)} is held back for something else`,
@@ -132,7 +161,7 @@ function sitesOf(read: readonly Read[], own: OwnKeyIndexes): Result<readonly Sit
   return ok(sites);
 }
 
-function placedOf({ transition, holdings }: Read, own: OwnKeyIndexes): readonly Placed[] {
+export function placedOf({ transition, holdings }: Read, own: OwnKeyIndexes): readonly Placed[] {
   const [first] = holdings;
   if (first === undefined) return [];
   const rootAt = transition.outputs[transition.rootIndex]?.outputIndex ?? 0;

@@ -5,9 +5,10 @@ import { commitForChain, commitmentOutputKey, type TapCommitment, tapRoot, withA
 import { MAX_SUM } from '../../asset/mssmt/node.ts';
 import { type AnchorOutput, createProof } from '../../asset/proof/create.ts';
 import { must } from '../../base/assert.ts';
-import { type Bytes, equal } from '../../base/bytes.ts';
+import { type Bytes, EMPTY, equal } from '../../base/bytes.ts';
 import type { OutPoint } from '../../base/ids.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
+import type { Sat } from '../../base/units.ts';
 import { p2trScript } from '../../bitcoin/script.ts';
 import { type Tx, txId } from '../../bitcoin/tx.ts';
 import type { NodeEnv, NodeFailure } from '../types.ts';
@@ -72,6 +73,8 @@ export interface AssemblyParts {
   readonly note: string | null;
   readonly nextKeyIndex: number;
   readonly locktime: number;
+  /** Where the transaction has inputs or outputs of others: made and signed already, and how its further taproot outputs show that they hold no asset. */
+  readonly signed?: { readonly tx: Tx; readonly others: readonly AnchorOutput[]; readonly feeSat: Sat | null };
 }
 
 /** Puts new assets into one signed transaction, with the proof of each, and gives the state that has taken it in. */
@@ -81,8 +84,12 @@ export function assemble(state: AssetState, env: NodeEnv, parts: AssemblyParts):
   for (const [i, { script }] of sites.entries())
     if (script !== null && !equal(script, (built[i] as Built).script))
       throw new RangeError('the output is not the one that the address predicts');
-  const tx = signAnchor(funding, env.walletKeys, { scripts: built.map(({ script }) => script), locktime: parts.locktime });
-  const outputs: AnchorOutput[] = [...leadingOutputs(funding), ...built.map(({ output }) => output), ...changeOutput(funding)];
+  const scripts = built.map(({ script }) => script);
+  const tx = parts.signed?.tx ?? signAnchor(funding, env.walletKeys, { scripts, locktime: parts.locktime });
+  if (scripts.some((script, i) => !equal(script, tx.outputs[funding.leading.length + i]?.script ?? EMPTY)))
+    throw new RangeError('the transaction does not commit to the assets');
+  const others = parts.signed?.others ?? changeOutput(funding);
+  const outputs: AnchorOutput[] = [...leadingOutputs(funding), ...built.map(({ output }) => output), ...others];
   const made = placed.map((each) => ({ each, holding: holdingFor(each, tx, { outputs, sites, first: funding.leading.length }) }));
   const deliveries = made.flatMap(({ each: { delivery }, holding }): Delivery[] =>
     delivery === null ? [] : [{ key: holding.key, ...delivery, deliveredAt: null, ...UNTRIED }],
@@ -92,7 +99,7 @@ export function assemble(state: AssetState, env: NodeEnv, parts: AssemblyParts):
     tx,
     kind: parts.kind,
     block: null,
-    feeSat: funding.feeSat,
+    feeSat: parts.signed === undefined ? funding.feeSat : parts.signed.feeSat,
     createdAt: env.now,
     deliveries,
     note: parts.note,

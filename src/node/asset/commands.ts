@@ -115,6 +115,8 @@ export function assetCommand(draft: Draft, id: CommandId, action: AssetAction): 
     case 'fund_packet':
     case 'sign_packet':
     case 'anchor_packets':
+    case 'commit_packets':
+    case 'publish_packets':
     case 'offer_swap':
     case 'accept_swap':
       transferCommand(draft, id, action);

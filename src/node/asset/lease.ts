@@ -11,6 +11,10 @@ export const leaseOf = (state: Pick<AssetState, 'leases'>, outPoint: OutPoint): 
   return state.leases.find(({ purpose, outPoint: held }) => purpose !== 'lapsed' && placeOf(held) === place) ?? null;
 };
 
+/** What packets and offers hold back now. */
+export const heldBack = ({ leases }: Pick<AssetState, 'leases'>, now: UnixTime): readonly OutPoint[] =>
+  leases.flatMap(({ outPoint, purpose, expiresAt }) => (purpose !== 'lapsed' && expiresAt > now ? [outPoint] : []));
+
 /** With the leases; one of the same output gives way. */
 export function withLeases(state: AssetState, leases: readonly Lease[]): AssetState {
   const places = new Set(leases.map(({ outPoint }) => placeOf(outPoint)));

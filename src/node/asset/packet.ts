@@ -175,12 +175,14 @@ function originEntries(types: EntryTypes, index: number, keys: WalletKeys): read
   ];
 }
 
-const originOf = (index: number, keys: WalletKeys) => ({
+/** The way from the master key to one of assets. */
+export const originOf = (index: number, keys: WalletKeys) => ({
   masterFingerprint: keys.masterFingerprint,
   path: assetKeyPath(index, keys.network),
 });
 
-function anchorKeyOf(index: number, keys: WalletKeys) {
+/** What an output says of a key of ours that it is under. */
+export function anchorKeyOf(index: number, keys: WalletKeys) {
   const { publicKey } = keys.assetKey(index);
   const origin = originOf(index, keys);
   return {
@@ -190,7 +192,8 @@ function anchorKeyOf(index: number, keys: WalletKeys) {
   };
 }
 
-function inputOf(state: AssetState, holding: Holding, keys: WalletKeys): VirtualInput {
+/** An asset of ours as an input of a packet, with its proof and the ways to its keys. */
+export function inputOf(state: AssetState, holding: Holding, keys: WalletKeys): VirtualInput {
   const { proof, facts } = holding;
   const scriptKeyIndex = must(holding.scriptKeyIndex ?? undefined, 'the asset is ours');
   const { output, merkleRoot } = anchorInputOf(proof);
@@ -223,7 +226,7 @@ function inputOf(state: AssetState, holding: Holding, keys: WalletKeys): Virtual
 }
 
 /** An output about which only its asset and place are known. */
-const blankOutput = (asset: Asset, anchorOutputIndex: number): VirtualOutput => ({
+export const blankOutput = (asset: Asset, anchorOutputIndex: number): VirtualOutput => ({
   amount: asset.amount,
   scriptKey: asset.scriptKey,
   type: OUTPUT_TYPE.SIMPLE,

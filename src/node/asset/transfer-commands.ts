@@ -6,9 +6,11 @@ import { formatOutPoint } from '../../bitcoin/tx.ts';
 import { type Draft, refuse, reply, update } from '../draft.ts';
 import { type AnchorPackets, anchorPackets } from './anchor-packets.ts';
 import { bumpAnchor } from './bump.ts';
+import { type CommitPackets, type Committed, commitPackets } from './commit-packets.ts';
 import { lapsed, leaseOf } from './lease.ts';
 import { drawKeys, type MoveRequest, moveToSelf, type NewKeys } from './own-keys.ts';
 import { fundPacket, type PacketRequest, signPacket } from './packet.ts';
+import { type PublishPackets, publishPackets } from './publish-packets.ts';
 import { type AcceptRequest, acceptSwap, type OfferRequest, offerSwap, type SwapOffer } from './swap.ts';
 import { takeIn } from './take-in.ts';
 
@@ -23,6 +25,12 @@ export type TransferAction =
   | { readonly kind: 'sign_packet'; readonly packet: VirtualPacket; readonly openHashTypes: boolean }
   /** Packets that are signed and that the state machine has verified, in one transaction. */
   | ({ readonly kind: 'anchor_packets'; readonly dryRun: boolean } & Unpriced<AnchorPackets>)
+  /** The same, in a transaction that others add to and sign before it is published. */
+  | ({ readonly kind: 'commit_packets'; readonly funded: boolean } & Omit<CommitPackets, 'feerate'> & {
+        readonly feerate: FeeratePerKw | null;
+      })
+  /** As it came back: packets and signatures of others are verified. */
+  | ({ readonly kind: 'publish_packets'; readonly dryRun: boolean } & PublishPackets)
   | { readonly kind: 'offer_swap'; readonly request: OfferRequest; readonly dryRun: boolean }
   /** An offer whose proof file was verified, and whose history is stored. */
   | ({ readonly kind: 'accept_swap'; readonly dryRun: boolean } & Unpriced<AcceptRequest>)
@@ -35,6 +43,7 @@ type Unpriced<T> = Omit<T, 'feerate'> & { readonly feerate: FeeratePerKw | null 
 export type TransferReply =
   | { readonly kind: 'asset_keys'; readonly keys: NewKeys }
   | { readonly kind: 'asset_packet'; readonly packet: VirtualPacket; readonly signed: readonly number[] }
+  | { readonly kind: 'asset_commitment'; readonly committed: Committed }
   | { readonly kind: 'asset_offer'; readonly offer: SwapOffer };
 
 export function transferCommand(draft: Draft, id: CommandId, action: TransferAction): void {
@@ -69,6 +78,12 @@ export function transferCommand(draft: Draft, id: CommandId, action: TransferAct
     case 'anchor_packets':
       takeIn(draft, id, anchorPackets(assets, wallet, env, { ...action, feerate: action.feerate ?? env.feerates.normal }), action.dryRun);
       return;
+    case 'commit_packets':
+      commit(draft, id, { ...action, feerate: action.funded ? (action.feerate ?? env.feerates.normal) : null });
+      return;
+    case 'publish_packets':
+      takeIn(draft, id, publishPackets(assets, wallet, env, action), action.dryRun);
+      return;
     case 'offer_swap': {
       const made = offerSwap(assets, wallet, env, action.request);
       if (!made.ok) {
@@ -91,6 +106,16 @@ export function transferCommand(draft: Draft, id: CommandId, action: TransferAct
     default:
       assertNever(action, 'transfer command');
   }
+}
+
+function commit(draft: Draft, id: CommandId, part: CommitPackets): void {
+  const made = commitPackets(draft.state.assets, draft.state.wallet, draft.env, part);
+  if (!made.ok) {
+    refuse(draft, id, made.failure);
+    return;
+  }
+  update(draft, { assets: made.value.state, wallet: made.value.wallet });
+  reply(draft, id, { kind: 'asset_commitment', committed: made.value.committed });
 }
 
 function release(draft: Draft, id: CommandId, outPoint: OutPoint): void {

@@ -2,7 +2,7 @@ import type { Bytes } from '../../base/bytes.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
 import { type Sat, sat } from '../../base/units.ts';
 import { feeOfWeightCeil, inputWeight, outputWeight, transactionWeight } from '../../bitcoin/fees.ts';
-import type { TxOutput } from '../../bitcoin/tx.ts';
+import { type TxOutput, txInput } from '../../bitcoin/tx.ts';
 import { build, checkFeerate, checkOutput, LEAST_CHANGE, type Plan, settle, total } from './build.ts';
 import { coins, spendable } from './coins.ts';
 import { effectiveValue, selectExact, selectLargest } from './select.ts';
@@ -22,9 +22,12 @@ export interface SpendRequest extends BuildOptions {
 export function buildSpend(wallet: Wallet, keys: WalletKeys, request: SpendRequest): Result<Spend, WalletFailure> {
   const refusal = checkFeerate(request.feerate, request) ?? checkRequest(request);
   if (refusal !== null) return fail(refusal);
+  const { held = [] } = request;
+  const free =
+    held.length === 0 ? wallet : reserve(wallet, { version: 2, inputs: held.map((each) => txInput(each, 0)), outputs: [], locktime: 0 });
   const plan = request.outputs.some((output) => output.amount === null)
-    ? planEverything(wallet, keys, request)
-    : planAmounts(wallet, keys, request, request.outputs as readonly TxOutput[]);
+    ? planEverything(free, keys, request)
+    : planAmounts(free, keys, request, request.outputs as readonly TxOutput[]);
   return plan.ok ? build(plan.value, keys, request) : plan;
 }
 

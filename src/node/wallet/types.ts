@@ -103,6 +103,8 @@ export interface BuildOptions {
   readonly limits?: FeeLimits;
   /** Must be left in the wallet afterwards (channels with anchors need coins to raise fees with). */
   readonly keep?: Sat;
+  /** Coins that are not to be taken; default: none. */
+  readonly held?: readonly OutPoint[];
 }
 
 /** A signed transaction of the wallet, not yet recorded and not yet published. */

@@ -168,10 +168,12 @@ export class Bitcoind {
 /** Methods that need the wallet's path. */
 const WALLET_METHODS = new Set([
   'getnewaddress',
+  'getrawchangeaddress',
   'sendtoaddress',
   'getbalance',
   'listunspent',
   'walletcreatefundedpsbt',
+  'walletprocesspsbt',
   'bumpfee',
   'sendmany',
 ]);
