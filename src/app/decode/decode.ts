@@ -22,7 +22,7 @@ async function decodeOther(text: string, env: DecodeEnv): Promise<Decoded> {
   if (/^tap(bc|tb|rt|sb)1/i.test(text)) return (await import('./asset.ts')).decodeAssetAddress(text, env);
   if (/^544150(46|50)([0-9a-f]{2})*$/i.test(text)) return (await import('./asset.ts')).decodeAssetProof(text);
   if (/^4c4e4b42([0-9a-f]{2})*$/i.test(text)) return (await import('./backup.ts')).decodeBackupText(text, env);
-  if (/^(cHNidP|70736274ff)/i.test(text)) return (await import('./psbt.ts')).decodePsbtText(text);
+  if (/^(cHNidP|70736274ff)/i.test(text)) return (await import('./psbt.ts')).decodePsbtText(text, env);
   if (/^([0-9a-fA-F]{2})+$/.test(text) && !looksLikeAddress(text)) return (await import('./hex.ts')).decodeHex(text, env);
   const { decodeAddressText } = await import('./address.ts');
   if (looksLikeAddress(text)) return decodeAddressText(text, env);
@@ -30,7 +30,7 @@ async function decodeOther(text: string, env: DecodeEnv): Promise<Decoded> {
 }
 
 const HINT =
-  'it decodes BOLT 11 invoices, addresses, transactions, PSBTs, BOLT messages in hex, short channel ids, bitcoin: links, addresses and proofs of Taproot Assets, and backups';
+  'it decodes BOLT 11 invoices, addresses, transactions, PSBTs, BOLT messages in hex, short channel ids, bitcoin: links, addresses, proofs and virtual PSBTs of Taproot Assets, and backups';
 
 /** BOLT 11 begins with `ln` and a prefix of BIP 173; what else begins with `ln` has its own kinds. */
 function isInvoice(text: string): boolean {

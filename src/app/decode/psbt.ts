@@ -4,8 +4,9 @@ import { decodeWith } from '../../codec/codec.ts';
 import { CodecError, Reader, within } from '../../codec/reader.ts';
 import { jsonInteger } from '../json.ts';
 import type { Json, JsonObject } from '../operation.ts';
+import { decodeAssetPsbt } from './asset-psbt.ts';
 import { txJson } from './tx.ts';
-import { type Decoded, type Piece, refused } from './types.ts';
+import { type Decoded, type DecodeEnv, type Piece, refused } from './types.ts';
 
 const MAGIC = '70736274ff';
 
@@ -73,11 +74,13 @@ interface Entry {
   readonly value: Bytes;
 }
 
-/** A partially signed transaction (BIP 174) in base64 or hexadecimal; of BIP 370's version 2 only the fields are shown. */
-export function decodePsbtText(text: string): Decoded {
+/** A partially signed transaction (BIP 174) in base64 or hexadecimal, or a virtual one; of BIP 370's version 2 only the fields are shown. */
+export function decodePsbtText(text: string, env: DecodeEnv): Decoded {
   const bytes = bytesOf(text);
   if (bytes === null)
     return refused({ kind: 'psbt', network: null }, { code: 'MALFORMED', message: 'it is neither base64 nor hexadecimal' });
+  const virtual = decodeAssetPsbt(bytes, env);
+  if (virtual !== null) return { ...virtual, explain: () => piecesOf(bytes) };
   const pieces: Piece[] = [];
   const explain = () => pieces;
   try {
@@ -87,6 +90,18 @@ export function decodePsbtText(text: string): Decoded {
     if (!(error instanceof CodecError)) throw error;
     const message = error.path === '' ? error.message : `${error.path}: ${error.message}`;
     return refused({ kind: 'psbt', network: null, explain }, { code: 'MALFORMED', message });
+  }
+}
+
+/** Of a virtual PSBT: none where a field does not have the form that it has in one of Bitcoin. */
+function piecesOf(bytes: Bytes): readonly Piece[] {
+  const pieces: Piece[] = [];
+  try {
+    readPsbt(new Reader(bytes), pieces);
+    return pieces;
+  } catch (error) {
+    if (!(error instanceof CodecError)) throw error;
+    return [];
   }
 }
 

@@ -83,7 +83,8 @@ export interface VirtualOutput {
 export type PacketFailure = AssetFailure<'MALFORMED' | 'UNKNOWN_VERSION' | 'WRONG_NETWORK'>;
 
 const FIRST = 0x70;
-const MAX_VALUE = 2n ** 63n - 1n;
+/** The most units that an output of a packet can say: BIP 174 has them as an amount of bitcoin, signed and of 64 bits. */
+export const MAX_VIRTUAL_AMOUNT = 2n ** 63n - 1n;
 const urlText: Codec<string> = { write: (to, text) => void to.bytes(utf8(text)), read: (from) => tryText(restBytes.read(from)) ?? '' };
 
 /** A new packet's input, of which nothing is known yet. */
@@ -104,7 +105,7 @@ export const networksOfPacket = (packet: VirtualPacket): readonly AssetNetwork[]
 export function encodeVirtualPacket(packet: VirtualPacket): Bytes {
   const input = { prevout: { txid: ZERO32 as TxId, vout: 0 }, scriptSig: EMPTY, sequence: 0, witness: [] };
   const outputs = packet.outputs.map(({ amount, scriptKey }): TxOutput => {
-    if (amount > MAX_VALUE) throw new RangeError('the amount of a virtual output is below 2^63');
+    if (amount > MAX_VIRTUAL_AMOUNT) throw new RangeError('the amount of a virtual output is below 2^63');
     return { amount: sat(amount), script: p2trScript(scriptKey.subarray(1)) };
   });
   return encodePsbtMaps({
@@ -115,12 +116,19 @@ export function encodeVirtualPacket(packet: VirtualPacket): Bytes {
   });
 }
 
+/** Whether a PSBT says that it is a virtual packet, whatever else is in it. */
+export function isVirtualPacket(bytes: Bytes): boolean {
+  const maps = decodePsbtMaps(bytes);
+  return maps.ok && isMarked(maps.value.global);
+}
+const isMarked = (global: readonly PsbtEntry[]): boolean => equal(entryValue(global, FIRST) ?? EMPTY, Uint8Array.of(1));
+
 /** Reads a virtual packet; assets and proofs in it are within their limits, what they say is not verified. */
 export function decodeVirtualPacket(bytes: Bytes): Result<VirtualPacket, PacketFailure> {
   const maps = decodePsbtMaps(bytes);
   if (!maps.ok) return maps;
   const { global, tx } = maps.value;
-  if (!equal(entryValue(global, FIRST) ?? EMPTY, Uint8Array.of(1))) return refuse('MALFORMED', 'not a virtual packet');
+  if (!isMarked(global)) return refuse('MALFORMED', 'not a virtual packet');
   const prefix = tryText(entryValue(global, FIRST + 1) ?? EMPTY) ?? '';
   if (networksOfPrefix(prefix).length === 0) return refuse('WRONG_NETWORK', 'the packet belongs to no known network');
   const version = entryValue(global, FIRST + 2)?.[0];
@@ -202,7 +210,7 @@ function decodeOutput(map: readonly PsbtEntry[], { amount, script }: TxOutput): 
   const program = witnessProgram(script);
   if (program?.version !== 1 || program.program.length !== 32)
     return refuse('MALFORMED', 'the script of a virtual output is no taproot output');
-  if (amount > MAX_VALUE) return refuse('MALFORMED', 'the amount of a virtual output is below 2^63');
+  if (amount > MAX_VIRTUAL_AMOUNT) return refuse('MALFORMED', 'the amount of a virtual output is below 2^63');
   return read(map, (from) => ({
     amount: BigInt(amount as Sat),
     scriptKey: evenKey(program.program),

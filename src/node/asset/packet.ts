@@ -6,7 +6,13 @@ import { bip86ScriptKey, NUMS_KEY } from '../../asset/keys.ts';
 import { keyOriginCodec, taprootOriginCodec } from '../../asset/packet/derivation.ts';
 import type { PsbtEntry } from '../../asset/packet/psbt-map.ts';
 import { hashTypeOf, packetId, packetSighash, signedInputs, transitionOfPacket, withWitness } from '../../asset/packet/transition.ts';
-import { OUTPUT_TYPE, type VirtualInput, type VirtualOutput, type VirtualPacket } from '../../asset/packet/virtual-packet.ts';
+import {
+  MAX_VIRTUAL_AMOUNT,
+  OUTPUT_TYPE,
+  type VirtualInput,
+  type VirtualOutput,
+  type VirtualPacket,
+} from '../../asset/packet/virtual-packet.ts';
 import { confirmProof } from '../../asset/proof/create.ts';
 import { must } from '../../base/assert.ts';
 import { concat, EMPTY } from '../../base/bytes.ts';
@@ -95,6 +101,12 @@ export function fundPacket(
   return held(state, env, { inputs, outputs, nextKeyIndex: index, leaseSeconds });
 }
 
+export const TOO_MANY_UNITS: NodeFailure = {
+  code: 'POLICY',
+  message: `a virtual PSBT says at most ${MAX_VIRTUAL_AMOUNT} units of an output`,
+  hint: '`lnkit asset send` and `lnkit asset split` have no such limit',
+};
+
 function held(
   state: AssetState,
   env: NodeEnv,
@@ -106,6 +118,7 @@ function held(
   },
 ): Result<{ readonly state: AssetState; readonly packet: VirtualPacket }, NodeFailure> {
   const { inputs, outputs, nextKeyIndex, leaseSeconds } = part;
+  if (outputs.some(({ amount }) => amount > MAX_VIRTUAL_AMOUNT)) return fail(TOO_MANY_UNITS);
   const packet: VirtualPacket = { version: 1, prefix: addressPrefix(env.network), inputs, outputs };
   const id = packetId(packet);
   const expiresAt: UnixTime = unixTime(env.now + leaseSeconds);

@@ -80,7 +80,7 @@ const tooFew = (what: string, amount: bigint, sums: Sums) =>
     code: 'INSUFFICIENT_FUNDS',
     message: `${amount} units of ${what} are asked for, and ${sums.confirmed} can be spent now`,
     ...(sums.pending + sums.leased > 0n && sums.confirmed + sums.pending + sums.leased >= amount
-      ? { hint: 'wait until what is under way has confirmed' }
+      ? { hint: 'wait until what is under way has confirmed; `lnkit asset lease` lists what is held back' }
       : {}),
     details: { confirmed: `${sums.confirmed}`, pending: `${sums.pending}`, leased: `${sums.leased}`, asked: `${amount}` },
   });

@@ -12,7 +12,13 @@ import {
   typed,
 } from '../../asset/packet/swap-offer.ts';
 import { packetId, packetSighash, withWitness } from '../../asset/packet/transition.ts';
-import { EMPTY_ANCHOR, encodeVirtualPacket, OUTPUT_TYPE, type VirtualPacket } from '../../asset/packet/virtual-packet.ts';
+import {
+  EMPTY_ANCHOR,
+  encodeVirtualPacket,
+  MAX_VIRTUAL_AMOUNT,
+  OUTPUT_TYPE,
+  type VirtualPacket,
+} from '../../asset/packet/virtual-packet.ts';
 import { decodeProof, outPointOf, type Proof } from '../../asset/proof/proof.ts';
 import { must } from '../../base/assert.ts';
 import { type Bytes, equal } from '../../base/bytes.ts';
@@ -33,6 +39,7 @@ import type { FileParts } from './history.ts';
 import { holdingOf, NO_BASE } from './holding.ts';
 import { withLeases } from './lease.ts';
 import { drawKeys } from './own-keys.ts';
+import { TOO_MANY_UNITS } from './packet.ts';
 import { importFile } from './receive.ts';
 import { companions, holdingState, isHeld } from './select.ts';
 import { anchorInputOf } from './transfer.ts';
@@ -72,6 +79,7 @@ export function offerSwap(
   const holding = wholeOutput(state, request);
   if (!holding.ok) return holding;
   const { proof, facts } = holding.value;
+  if (facts.amount > MAX_VIRTUAL_AMOUNT) return fail(TOO_MANY_UNITS);
   const next = newScript(wallet, keys);
   if (request.priceSat < dustLimit(next.script))
     return fail({

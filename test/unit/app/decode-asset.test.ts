@@ -33,6 +33,25 @@ const { valid_test_cases: cases } = JSON.parse(readFileSync(file, 'utf8')) as {
   }[];
 };
 
+test('a virtual PSBT is told from one of Bitcoin: its amounts are units, and what is wrong in it is refused', async () => {
+  const folder = join(import.meta.dirname, '../../vectors/taproot-assets/tappsbt');
+  const { valid_test_cases: packets } = JSON.parse(readFileSync(join(folder, 'psbt_encoding_generated.json'), 'utf8')) as {
+    valid_test_cases: readonly { expected: string }[];
+  };
+  const texts = packets.map(({ expected }) => toHex(new Uint8Array(Buffer.from(expected, 'base64'))));
+  expect(texts.length).toBeGreaterThan(2);
+  for (const text of texts) {
+    const json = await decode(text);
+    expect(json).toMatchObject({ kind: 'asset_psbt', valid: true, problems: [], inputs: expect.any(Array) });
+    for (const { amount } of json['outputs'] as readonly { amount: unknown }[]) expect(amount).toMatch(/^\d+$/);
+  }
+  const [first = ''] = texts;
+  expect(await decode(first, { ...env, network: 'regtest' })).toMatchObject({ problems: [expect.stringContaining('wrong network')] });
+  const foreign = first.replace(toHex(utf8('tapbc')), toHex(utf8('tapxx')));
+  expect(foreign).not.toBe(first);
+  expect(await decode(foreign)).toMatchObject({ kind: 'asset_psbt', valid: false, error: { code: 'WRONG_NETWORK' } });
+});
+
 test('every address of the vectors is read, with all networks that its prefix may mean', async () => {
   expect(cases.length).toBeGreaterThan(4);
   for (const { address, expected } of cases) {

@@ -13,7 +13,7 @@ import {
 } from '../../../src/asset/packet/transition.ts';
 import { decodeVirtualPacket, encodeVirtualPacket, type VirtualPacket } from '../../../src/asset/packet/virtual-packet.ts';
 import { type Bytes, toHex, utf8 } from '../../../src/base/bytes.ts';
-import { unixTime } from '../../../src/base/units.ts';
+import { sat, unixTime } from '../../../src/base/units.ts';
 import { derivePath, masterKey } from '../../../src/bitcoin/bip32.ts';
 import { taprootPrivateKey } from '../../../src/bitcoin/taproot.ts';
 import { secp } from '../../../src/crypto/ec.ts';
@@ -200,3 +200,21 @@ test('a packet that asks for a signature with open outputs is not signed unless 
   expect(verifyPacket(ready, checkScripts).ok).toBe(true);
   expect(bob.ask({ kind: 'sign_packet', packet, openHashTypes: false })).toBe('NOT_FOUND');
 });
+
+test('units beyond what a packet can say are not put into one, nor offered in one, and nothing is held back for it', () => {
+  const chain = new AssetChain();
+  const [alice, bob] = [chain.node('alice'), chain.node('bob')];
+  alice.fund(2);
+  const amount = 2n ** 63n;
+  alice.told({ kind: 'add_seedling', seedling: seedling('many', amount), dryRun: false }, 'asset_batch');
+  const { facts } = alice.told({ kind: 'mint_batch', feerate: null, dryRun: false }, 'asset_anchor').holdings[0] as Holding;
+  chain.mine();
+  // BIP 174 has them as the signed amounts of Bitcoin outputs.
+  const { assetId } = facts;
+  expect(alice.ask({ kind: 'fund_packet', request: { payouts: [payoutTo(bob, assetId, amount)], leaseSeconds: 60 } })).toBe('POLICY');
+  const request = { assetId, amount, priceSat: sat(10_000n), lifeSeconds: 60 };
+  expect(alice.ask({ kind: 'offer_swap', request, dryRun: false })).toBe('POLICY');
+  expect(alice.assets.leases).toEqual([]);
+  expect(packetUnits(funded(alice, payoutTo(bob, assetId, 1n)))).toEqual([amount - 1n, 1n]);
+});
+const packetUnits = (packet: VirtualPacket): readonly bigint[] => reread(packet).outputs.map((output) => output.amount);
