@@ -22,7 +22,7 @@ export interface DigestTarget {
 
 const BACKDATED_SECONDS = 7 * 86_400;
 /** So many take some milliseconds: others run in between. */
-const SLICE = 512;
+const SLICE = 256;
 
 /** Takes in all of a digest, in slices of the event loop. */
 export async function takeDigest(digest: RapidSnapshot, target: DigestTarget): Promise<void> {

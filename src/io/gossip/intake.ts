@@ -165,17 +165,27 @@ export class Intake {
       this.#apply({ message, updateKey: null, origin }, null);
       return true;
     }
-    if (message.kind === 'channel_update' && origin.kind === 'peer') {
-      const channel = this.#options.graph.findChannel(message.scid);
-      if (channel !== -1 && !this.#limit.take(2 * channel + message.direction, this.#options.now()))
-        return this.#refuse('rate_limited', message, origin);
-    }
+    const limited = this.#limited(message, origin);
+    if (limited !== null && !this.#limit.allows(limited, this.#options.now())) return this.#refuse('rate_limited', message, origin);
     if (this.#queue.length >= MAX_WAITING) return this.#refuse('overflow', message, origin);
     this.#queued++;
     this.#queue.push({ message, updateKey: message.kind === 'channel_update' ? this.#signer(message, origin) : null, origin, capacitySat });
     if (message.kind === 'channel_announcement') this.#expect({ message, origin });
     this.#schedule();
     return true;
+  }
+
+  /** What of a peer's is counted against its limit, beyond the first: updates by edge, announcements of nodes below zero. */
+  #limited(message: RawGossip, origin: Origin): number | null {
+    if (origin.kind !== 'peer' || message.kind === 'channel_announcement') return null;
+    const { graph } = this.#options;
+    if (message.kind === 'node_announcement') {
+      const node = graph.findNode(message.nodeId);
+      return node === -1 || graph.nodeTimestamp[node] === 0 ? null : -1 - node;
+    }
+    const channel = graph.findChannel(message.scid);
+    const edge = 2 * channel + message.direction;
+    return channel === -1 || graph.timestamp[edge] === 0 ? null : edge;
   }
 
   #refuse(refusal: Refusal, message: RawGossip | null, origin: Origin): false {
@@ -371,7 +381,9 @@ export class Intake {
     }
     // The graph may have changed since it was queued.
     const refusal = this.#precheck(message, origin);
+    const limited = refusal === null ? this.#limited(message, origin) : null;
     if (refusal !== null) this.#refuse(refusal, message, origin);
+    else if (limited !== null && !this.#limit.take(limited, this.#options.now())) this.#refuse('rate_limited', message, origin);
     else if (message.kind === 'channel_announcement' && this.#contradicts(message)) this.#refuse('contradicting', message, origin);
     else this.#apply(item, funding);
   }

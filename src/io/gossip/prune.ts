@@ -7,7 +7,7 @@ export const STALE_SECONDS = 14 * 86_400;
 const WITHOUT_UPDATE_SECONDS = 3600;
 
 /** In one go: their rows take some milliseconds. */
-export const MOST_PRUNED = 1_000;
+export const MOST_PRUNED = 500;
 
 /** Forgets channels that nobody keeps alive (BOLT 7, "Pruning the Network View"). */
 export class Pruner {
@@ -49,14 +49,22 @@ export class UpdateLimit {
   readonly #buckets = new Map<number, { tokens: number; at: number }>();
 
   /** Whether one more update of this edge may pass now. */
+  allows(edge: number, now: number): boolean {
+    return this.#now(edge, now).tokens >= 1;
+  }
+
+  /** The same, and counts it. For what its node has signed only: nobody else may use up what it has left. */
   take(edge: number, now: number): boolean {
     if (this.#buckets.size > MAX_TRACKED) this.#buckets.clear();
-    const bucket = this.#buckets.get(edge) ?? { tokens: BURST, at: now };
-    const refilled = Math.floor((now - bucket.at) / REFILL_SECONDS);
-    const tokens = Math.min(BURST, bucket.tokens + Math.max(0, refilled));
+    const { tokens, at } = this.#now(edge, now);
     if (tokens < 1) return false;
-    const at = refilled > 0 ? bucket.at + refilled * REFILL_SECONDS : bucket.at;
     this.#buckets.set(edge, { tokens: tokens - 1, at });
     return true;
+  }
+
+  #now(edge: number, now: number): { readonly tokens: number; readonly at: number } {
+    const bucket = this.#buckets.get(edge) ?? { tokens: BURST, at: now };
+    const refilled = Math.max(0, Math.floor((now - bucket.at) / REFILL_SECONDS));
+    return { tokens: Math.min(BURST, bucket.tokens + refilled), at: bucket.at + refilled * REFILL_SECONDS };
   }
 }

@@ -272,6 +272,40 @@ describe('a flood', () => {
     expect(harness.punished).toEqual([]);
     await harness.service.close();
   });
+
+  it('of announcements of one node is thinned out', async () => {
+    const harness = await open(self);
+    ready(harness);
+    say(harness, channel(a, b, scidAt(10)));
+    await harness.service.sync(0);
+    say(
+      harness,
+      Array.from({ length: 30 }, (_, i) => nodeAnnouncement(a, NOW + i)),
+    );
+    await harness.service.sync(0);
+    expect(harness.service.status().refused.rate_limited).toBe(19);
+    await harness.service.close();
+  });
+
+  it('of forged updates does not use up the room of the true ones', async () => {
+    const harness = await open(self);
+    ready(harness);
+    ready(harness, 2, b);
+    say(harness, channel(a, b, scidAt(10)));
+    await harness.service.sync(0);
+    const forged = Array.from({ length: 30 }, (_, i) => ({
+      ...update(a, b, scidAt(10), { timestamp: NOW + i }),
+      signature: new Uint8Array(64).fill(1),
+    }));
+    say(harness, forged);
+    await harness.service.sync(0);
+    expect(harness.punished).toHaveLength(1);
+    say(harness, [update(a, b, scidAt(10), { timestamp: NOW + 5 })], 2);
+    await harness.service.sync(0);
+    expect(harness.service.status()).toMatchObject({ accepted: 4 });
+    expect(harness.service.status().refused.rate_limited).toBeUndefined();
+    await harness.service.close();
+  });
 });
 
 describe('funding outputs', () => {
@@ -461,11 +495,11 @@ describe('pruning', () => {
       graph.setPolicy(2 * at, { ...POLICY, timestamp: NOW - 15 * 86_400 });
     }
     const left: number[] = [];
-    for (let i = 0; i < 4; i++) {
+    for (let i = 0; i < 6; i++) {
       harness.service.tick(unixTime(NOW + i));
       left.push(graph.liveChannels);
     }
-    expect(left).toEqual([1_500, 500, 0, 0]);
+    expect(left).toEqual([2_000, 1_500, 1_000, 500, 0, 0]);
     await harness.service.close();
   });
 });
