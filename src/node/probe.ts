@@ -110,11 +110,23 @@ function planRound(draft: Draft, hash: PaymentHash, trial: ProbeTrial): void {
     return;
   }
   const parts: number[] = [];
+  const shared = sharedChannels(planned.value);
   for (const route of planned.value) {
-    const known = current(draft, hash).parts.find((part) => part.status === 'arrived' && carries(part.route, route));
-    parts.push(known?.id ?? send(draft, hash, { route, trial: probe.trials.length - 1, totalMsat: trial.amountMsat }));
+    const isAlone = !route.hops.some(({ scid }) => shared.has(scid));
+    const known = isAlone && current(draft, hash).parts.find((part) => part.status === 'arrived' && carries(part.route, route));
+    parts.push(known ? known.id : send(draft, hash, { route, trial: probe.trials.length - 1, totalMsat: trial.amountMsat }));
   }
   setTrial(draft, hash, { ...trial, rounds: trial.rounds + 1, parts });
+}
+
+/** Channels of others that several parts go over: whether they carry them all shows only when all are on their way at once. */
+function sharedChannels(routes: readonly Route[]): ReadonlySet<bigint> {
+  const [seen, shared] = [new Set<bigint>(), new Set<bigint>()];
+  for (const { scid } of routes.flatMap(({ hops }) => hops.slice(1))) {
+    if (seen.has(scid)) shared.add(scid);
+    seen.add(scid);
+  }
+  return shared;
 }
 
 /** The same channels with at least as much: sending it again would teach nothing. */

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { ok } from '../../../src/base/result.ts';
 import { blocks, msat, unixTime } from '../../../src/base/units.ts';
 import { loadState } from '../../../src/node/persist.ts';
 import { bounds, feeLimitOf } from '../../../src/node/probe.ts';
@@ -74,6 +75,29 @@ test('the largest amount is found by bisection, between the largest that arrived
   expect(high).toBeGreaterThan(able);
   expect(Number(high - low) / Number(low)).toBeLessThan(0.02);
   expect(htlcs(alice, bob, carol)).toBe(0);
+});
+
+test('parts that share a channel are sent together: what each alone could carry says nothing of both', () => {
+  const { world, alice, bob, carol } = line(200_000n);
+  world.open(alice, bob);
+  const plan = alice.fullEnv().plan;
+  const able = bob.channelWith(carol).sendableMsat;
+  // Two parts over two channels to Bob, and both over the one from Bob to Carol.
+  alice.env = {
+    plan: (query) => {
+      const each = msat(query.amountMsat / 2n);
+      if (query.amountMsat < able) return plan({ ...query, lessons: [] });
+      const routes = query.firstHops.flatMap((hop) => {
+        const planned = plan({ ...query, lessons: [], amountMsat: each, firstHops: [hop] });
+        return planned.ok ? planned.value : [];
+      });
+      return ok(routes);
+    },
+  };
+  const done = probe(world, alice, carol, { goal: 'max', amountMsat: msat(300_000_000) });
+  expect(done.status).toBe('done');
+  expect(bounds(done).low).toBeLessThanOrEqual(able);
+  expect(bounds(done).high).toBeGreaterThan(able);
 });
 
 test('at its deadline a probe ends with what it knows, and what comes back later still teaches', () => {
