@@ -101,10 +101,11 @@ function reservedOutPoints(wallet: Wallet): BytesMap<Bytes, true> {
   return held;
 }
 
-/** All inputs were ours, or it sweeps what only we could spend. */
+/** All inputs were ours, or it sweeps what only we could spend. Of a transaction with assets our change: who else pays us there may take it back. */
 function isTrusted(wallet: Wallet, coin: Coin): boolean {
   const entry = wallet.txs.get(coin.outpoint.txid);
-  return entry !== undefined && (entry.fee !== null || entry.label === 'sweep' || entry.label === 'asset') && entry.label !== null;
+  if (entry === undefined || entry.label === null) return false;
+  return entry.fee !== null || entry.label === 'sweep' || (entry.label === 'asset' && coin.path.chain === 'change');
 }
 
 function largestFirst(a: Coin, b: Coin): number {

@@ -142,6 +142,8 @@ test('two parties in one transaction: units one way, bitcoin the other; the fee 
   const [hers, his] = [confirmedSat(alice), confirmedSat(bob)];
   expect(publish(made, answered(made))).toBe('published');
   expect(alice.assets.leases).toEqual([]);
+  // Bob could still spend his coin otherwise: the payment is not relied on before a block has it.
+  expect(spendable(alice.state.wallet, height(chain.blocks.length)).trusted).toEqual([]);
   const pending = [...alice.assets.anchors.values()].find(({ block }) => block === null)?.txid as TxId;
   expect(alice.ask({ kind: 'bump_anchor', txid: pending, feerate: feeratePerKw(4000), dryRun: true })).toBe('POLICY');
   chain.mine();
