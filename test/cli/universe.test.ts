@@ -160,6 +160,9 @@ test('a universe that is served is synced from and pushed to, its certificate is
   const roots = await rootsOf('bob');
   expect(await ok('carol', 'universe', 'sync', first.listen)).toMatchObject({ universes: [{ stored: 1 }, { stored: 1 }] });
   expect(await rootsOf('carol')).toEqual(roots);
+  // It is there, but has no commitments to a supply.
+  const group = roots.find((each) => each.group_key !== null)?.group_key as string;
+  expect(await refused('carol', 'asset', 'supply', '--universe', first.listen, '--group-key', group)).toEqual(['PEER_ERROR', 7]);
   expect(await first.end()).toBe(0);
   expect(await refused('carol', 'universe', 'sync', first.listen)).toEqual(['PEER_UNREACHABLE', 7]);
   const empty = await serving('dave');

@@ -95,5 +95,6 @@ const CODES: { readonly [C in UniverseFailure['code']]: ErrorCode } = {
 };
 
 export function universeError({ code, message }: UniverseFailure, details?: AppError['details']): AppError {
-  return new AppError({ code: CODES[code], message, details: { reason: code, ...details } });
+  const hint = code === 'UNREACHABLE' ? { hint: 'is a universe there: tapd, or `lnkit universe serve`?' } : {};
+  return new AppError({ code: CODES[code], message, ...hint, details: { reason: code, ...details } });
 }

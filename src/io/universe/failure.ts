@@ -44,6 +44,8 @@ function codeOf(status: number, message: string): UniverseFailure['code'] {
     case STATUS.INTERNAL:
       return GARBLED.test(message) ? 'PROTOCOL' : 'UNREACHABLE';
     case STATUS.DATA_LOSS:
+    // It is no universe, or one that does not know of what it was asked.
+    case STATUS.UNIMPLEMENTED:
       return 'PROTOCOL';
     case STATUS.UNKNOWN:
       return BY_TEXT.find(([pattern]) => pattern.test(message))?.[1] ?? 'REFUSED';
