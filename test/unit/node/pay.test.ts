@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
-import { utf8 } from '../../../src/base/bytes.ts';
+import { equal, utf8 } from '../../../src/base/bytes.ts';
 import type { PaymentHash, Preimage } from '../../../src/base/ids.ts';
+import { ok } from '../../../src/base/result.ts';
 import { blocks, msat, unixTime } from '../../../src/base/units.ts';
 import { sha256 } from '../../../src/crypto/hash.ts';
-import type { PayCommand, Planner } from '../../../src/node/types.ts';
+import type { PayCommand, Planner, RouteQuery } from '../../../src/node/types.ts';
 import { type TestNode, World } from './kit.ts';
 
 function scene(channels = 1) {
@@ -55,6 +56,45 @@ test('it is failed only when nothing is in flight any more, and pending until th
   world.tick(600);
   expect(alice.paymentRow(invoice.paymentHash)).toBe('pending');
   expect(adds(alice)).toBe(2);
+});
+
+test('a part that fails is planned anew with what it taught, while the others stay in flight', () => {
+  const world = new World();
+  const [alice, bob, dora, erin, carol] = [
+    world.node('alice'),
+    world.node('bob'),
+    world.node('dora'),
+    world.node('erin'),
+    world.node('carol'),
+  ];
+  for (const between of [bob, dora, erin]) {
+    world.open(alice, between);
+    world.open(between, carol, between === dora ? { capacity: 200_000n } : {});
+  }
+  world.paths = [bob, dora, erin].map((between) => [alice, between, carol]);
+  const plan = alice.fullEnv().plan;
+  const queries: RouteQuery[] = [];
+  const over = (query: RouteQuery, between: TestNode, amountMsat: bigint) => {
+    const firstHops = query.firstHops.filter(({ peer }) => equal(peer, between.nodeId));
+    const planned = plan({ ...query, lessons: [], firstHops, amountMsat: msat(amountMsat) });
+    return planned.ok ? planned.value : [];
+  };
+  alice.env = {
+    plan: (query) => {
+      queries.push(query);
+      if (queries.length > 1) return ok(over(query, erin, query.amountMsat));
+      return ok([...over(query, bob, 150_000_000n), ...over(query, dora, 250_000_000n)]);
+    },
+  };
+  const invoice = world.invoice(carol, { amountMsat: msat(400_000_000) });
+  alice.command(world.payment(carol, invoice));
+  world.settle();
+  expect(queries).toHaveLength(2);
+  const scid = dora.channelWith(carol).localAlias;
+  expect(queries[1]).toMatchObject({ amountMsat: 250_000_000n, lessons: [{ scid, to: carol.nodeId, failsFromMsat: 250_000_000n }] });
+  expect(queries[1]?.inFlight.map(({ to, amountMsat }) => [to, amountMsat]).at(-1)).toEqual([carol.nodeId, 150_000_000n]);
+  expect(adds(alice)).toBe(3);
+  expect([alice.paymentRow(invoice.paymentHash), paid(carol)]).toEqual(['settled', 400_000_000n]);
 });
 
 test('what the destination refuses is failed at once, and can be tried anew', () => {
