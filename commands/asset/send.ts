@@ -15,7 +15,9 @@ export default operationCommand({
     'asset send taprt1... --amount 40 --wait proof',
     'asset send taprt1... taprt1... --fee-rate 3 --dry-run',
   ],
-  args: { addresses: arg.texts('addresses; each says which asset, and how much. With --interactive: ASSET AMOUNT') },
+  args: {
+    addresses: arg.texts('addresses, or - for stdin, one a line; each says which asset, and how much. With --interactive: ASSET AMOUNT'),
+  },
   flags: {
     'fee-rate': flag.number('sat/vB (default: for confirmation within some blocks)'),
     courier: flag.text('another proof courier than the addresses name', { helpValue: 'URL' }),
@@ -27,8 +29,8 @@ export default operationCommand({
     note: flag.text('for yourself, kept with the transfer'),
     'dry-run': flag.boolean('make the transaction, print its exact cost, do not send it'),
   },
-  params: ({ args, flags }) => ({
-    addresses: flags.interactive ? [] : args.addresses,
+  params: async ({ args, flags }) => ({
+    addresses: flags.interactive ? [] : await (await import('../../src/app/stdin.ts')).wordsOrStdin(args.addresses),
     dry_run: flags['dry-run'],
     ...given({
       fee_rate_sat_per_vbyte: flags['fee-rate'],

@@ -29,6 +29,13 @@ export async function stdinText(): Promise<string> {
   return lines.join('\n').trim();
 }
 
+/** Several words as they were given, or (a - alone) one from each line of stdin. */
+export async function wordsOrStdin(given: readonly string[]): Promise<readonly string[]> {
+  if (given.length !== 1 || given[0] !== '-') return given;
+  const lines = (await stdinText()).split('\n').map((line) => line.trim());
+  return lines.filter((line) => line !== '');
+}
+
 async function* chunks(): AsyncGenerator<Uint8Array> {
   for (;;) {
     const chunk = await readChunk();

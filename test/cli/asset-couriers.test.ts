@@ -158,6 +158,8 @@ test('an address of version 2 is for the group, paid as the sender likes, and us
   const both = await ok<Sent>('alice', 'asset', 'send', fixed, to, '--amount', '4', '--dry-run');
   expect(both.deliveries.map(({ amount }) => amount).sort()).toEqual(['3', '4']);
   expect(await refused('alice', 'asset', 'send', fixed, '--amount', '4', '--dry-run')).toMatchObject({ code: 'USAGE', exit: 2 });
+  const typed = await lnkit(['asset', 'send', '-', '--dry-run', '--json'], { env: environment('alice'), stdin: `${fixed}\n` });
+  expect([typed.code, typed.json()['deliveries']]).toMatchObject([0, [{ address: fixed, amount: '3' }]]);
   expect((await refused('alice', 'asset', 'send', to)).code).toBe('USAGE');
   const before = (await confirmed('bob', 'beans')).length;
   for (const amount of ['7', '8']) {

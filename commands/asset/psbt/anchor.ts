@@ -12,7 +12,7 @@ export default operationCommand({
     'dry-run': flag.boolean('make the transaction, print its exact cost, do not send it'),
   },
   params: async ({ args, flags }) => ({
-    psbts: await (await import('../../../src/app/asset/swap-file.ts')).psbtArguments(args.psbts),
+    psbts: await (await import('../../../src/app/stdin.ts')).wordsOrStdin(args.psbts),
     dry_run: flags['dry-run'],
     ...given({ fee_rate_sat_per_vbyte: flags['fee-rate'], note: flags.note }),
   }),

@@ -6,7 +6,7 @@ import type { AddressRequest } from '../../node/asset/receive.ts';
 import type { AddressVersion, AssetState } from '../../node/asset/types.ts';
 import { commanded, defineOperation, usage } from '../define.ts';
 import { assetOf, units, unitsOf } from '../forms/asset.ts';
-import { choice, hex, nullable, object, text } from '../schema.ts';
+import { choice, count, hex, nullable, object, text } from '../schema.ts';
 import { learnFromUniverse } from '../universe/learn.ts';
 
 const VERSIONS = ['0', '1', '2'] as const;
@@ -23,7 +23,7 @@ export const assetAddress = defineOperation({
     asset_id: nullable(hex(32)),
     group_key: nullable(hex(33)),
     amount: units(),
-    version: text(),
+    version: count(),
     courier: text(),
     script: nullable(hex(34, { description: 'of the Bitcoin output, where it is known before' })),
   }),
@@ -42,7 +42,7 @@ export const assetAddress = defineOperation({
       asset_id: address.assetId === null ? null : toHex(address.assetId),
       group_key: groupKey === null ? null : toHex(groupKey),
       amount: `${amount}`,
-      version: `${version}`,
+      version,
       courier,
       script: version === 2 ? null : toHex(address.script),
     };

@@ -86,7 +86,11 @@ function recipientOf(given: string, { network, courier }: Asked): Recipient {
   const address = decodeTapAddressFor(given, network);
   if (!address.ok) {
     const { code, message } = address.failure;
-    throw new AppError({ code: isErrorCode(code) ? code : 'MALFORMED', message });
+    throw new AppError({
+      code: isErrorCode(code) ? code : 'MALFORMED',
+      message,
+      hint: 'the receiver makes one with `lnkit asset address`',
+    });
   }
   const { version, proofCourier } = address.value;
   if (courier === undefined) return { text: given, address: address.value, courier: proofCourier };

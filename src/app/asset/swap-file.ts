@@ -63,12 +63,6 @@ export async function swapText(path: string): Promise<string> {
 /** A PSBT as typed, or (-) from stdin. */
 export const psbtArgument = async (given: string): Promise<string> => (given === '-' ? (await import('../stdin.ts')).stdinText() : given);
 
-/** Several: as typed, or (a - alone) the lines of stdin. */
-export async function psbtArguments(given: readonly string[]): Promise<readonly string[]> {
-  if (given.length !== 1 || given[0] !== '-') return given;
-  return (await psbtArgument('-')).split('\n').filter((line) => line.trim() !== '');
-}
-
 /** Reads an offer; nothing of it is verified. Throws MALFORMED, WRONG_NETWORK or USAGE. */
 export function readSwap(given: string, network: Network): SwapFile {
   const broken = (message: string): AppError => new AppError({ code: 'MALFORMED', message });
