@@ -106,7 +106,8 @@ function planRound(draft: Draft, hash: PaymentHash, trial: ProbeTrial): void {
   }
   const planned = draft.env.plan(query(draft, probe, trial.amountMsat));
   if (!planned.ok) {
-    setTrial(draft, hash, { ...trial, outcome: 'no_route', why: planned.failure.message });
+    const { message, hint } = planned.failure;
+    setTrial(draft, hash, { ...trial, outcome: 'no_route', why: { message, hint } });
     return;
   }
   const parts: number[] = [];

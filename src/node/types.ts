@@ -164,8 +164,8 @@ export interface ProbeTrial {
   readonly rounds: number;
   /** The newest plan: ids of parts that stand for its routes. */
   readonly parts: readonly number[];
-  /** Why there was no route. */
-  readonly why: string | null;
+  /** Why there was no route, and what would help. */
+  readonly why: { readonly message: string; readonly hint: string } | null;
 }
 
 /** A probe. It lives in memory only: what it learned is with the owner of the graph, and its HTLCs resolve without it. */

@@ -248,6 +248,12 @@ test('a probe over a channel arrives, finds the largest amount, and pay --from-p
     expect(one.code, one.stdout).toBe(0);
     expect(one.json()).toMatchObject({ reachable: true, max_amount_msat: 100_000_000, fee_msat: 0, unresolved: 0, probes_sent: 1 });
     fits(one.json());
+    const unknown = await as(carol, 'probe', toHex(d.id), '1000sat');
+    expect(unknown.code).toBe(4);
+    expect(unknown.json()).toMatchObject({
+      reachable: false,
+      error: { code: 'NO_ROUTE', hint: expect.stringContaining('sync the graph') },
+    });
     // A destination behind a blinded path: the probe ends where the path begins, and says so.
     const blinded = await as(
       carol,

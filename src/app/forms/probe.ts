@@ -206,7 +206,7 @@ function errorOf(probe: Probe): ErrorInfo {
   return {
     code: 'NO_ROUTE',
     message: `not reachable: ${reasonOf(probe)}`,
-    hint: 'try a smaller amount, more --max-parts or a higher --max-fee',
+    hint: probe.trials.at(-1)?.why?.hint ?? 'try a smaller amount, more --max-parts or a higher --max-fee',
   };
 }
 

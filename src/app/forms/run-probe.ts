@@ -66,7 +66,7 @@ export function reasonOf(probe: Probe): string {
   const where = edge === undefined ? '' : ` (it came as far as channel ${formatScid(edge.scid)}: ${part?.failure?.reason})`;
   switch (trial?.outcome) {
     case 'no_route':
-      return `${trial.why ?? 'there is no route'}${where}`;
+      return `${trial.why?.message ?? 'there is no route'}${where}`;
     case 'timed_out':
     case 'open':
       return `the time is over, ${probe.parts.filter(({ status }) => status === 'in_flight').length} parts have not come back`;
