@@ -7,7 +7,8 @@ export default defineCommand({
   description:
     'Speaks gRPC over TLS with a certificate of its own, kept in the data directory. Clients do not verify it, and neither does lnkit that of a universe ' +
     'or courier: proofs are verified against the chain, and messages are encrypted and signed. Whoever reaches the port may ask for proofs, insert ' +
-    'valid ones, and leave one message for each output that was paid on the chain. Runs beside a daemon, until SIGINT or SIGTERM.',
+    'valid ones, and leave one message for each output that was paid on the chain. Runs beside a daemon, until SIGINT or SIGTERM. ' +
+    'Addresses name as their courier the HOST:PORT at which others reach it, which 0.0.0.0 is not.',
   flags: {
     listen: flag.text('HOST:PORT; port 0 takes a free one (default: 127.0.0.1:10029)', { helpValue: 'HOST:PORT' }),
   },
