@@ -15,6 +15,8 @@ const SETTLE_SECONDS = 1;
 const ROTATE_SECONDS = 3600;
 /** News older than this come with the sync. Peers may send their whole graph when asked for what is older than some hours. */
 const NEWS_SECONDS = 3600;
+/** An update that says the same again is asked for all the same when ours is so old: one of two weeks is pruned. */
+const AGING_SECONDS = STALE_SECONDS / 2;
 const MAX_ZOMBIES = 500_000;
 const MAX_FAILURES = 2;
 /** Ticks come every second: after such a pause it was we who slept, and what peers sent is still to be read. */
@@ -158,7 +160,7 @@ export class SyncKeeper {
     const newer = (edge: number, timestamp: number, checksum: number): boolean =>
       timestamp > (graph.timestamp[edge] as number) &&
       timestamp >= now - STALE_SECONDS &&
-      (checksum === 0 || checksum !== graph.checksum[edge]);
+      (checksum === 0 || checksum !== graph.checksum[edge] || (graph.timestamp[edge] as number) < now - AGING_SECONDS);
     return (
       (newer(2 * channel, offered.timestamp1, offered.checksum1) ? WANT_UPDATE_1 : 0) |
       (newer(2 * channel + 1, offered.timestamp2, offered.checksum2) ? WANT_UPDATE_2 : 0)

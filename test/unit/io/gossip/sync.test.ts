@@ -3,7 +3,8 @@ import { unixTime } from '../../../../src/base/units.ts';
 import { NETWORK_PARAMS } from '../../../../src/bitcoin/network.ts';
 import { encodeScids } from '../../../../src/bolt/gossip/encoding.ts';
 import { readGossip } from '../../../../src/bolt/gossip/raw.ts';
-import { STALL_SECONDS } from '../../../../src/bolt/gossip/sync.ts';
+import { STALL_SECONDS, WANT_UPDATE_1 } from '../../../../src/bolt/gossip/sync.ts';
+import { Graph } from '../../../../src/bolt/route/graph.ts';
 import type { Message } from '../../../../src/bolt/wire/message.ts';
 import { encodeMessage } from '../../../../src/bolt/wire/message.ts';
 import { GossipPeer } from '../../../../src/io/gossip/peer.ts';
@@ -215,4 +216,19 @@ describe('the relay', () => {
     relay.flush([peer]);
     expect(sent.map(({ name }) => name)).toEqual(['channel_announcement', 'channel_update', 'channel_update']);
   });
+});
+
+it('asks for an update that says the same with a newer timestamp only before the one it has grows too old to stay', () => {
+  const now = unixTime(NOW);
+  const keeper = new SyncKeeper({ chainHash: new Uint8Array(32), peers: new Map(), log: () => {}, room: () => null, now: () => now });
+  const graph = new Graph();
+  keeper.graph = graph;
+  const [scid, day] = [5n << 40n, 86_400];
+  const channel = graph.addChannel({ scid, a: party(2).id, b: party(3).id, capacityMsat: 1e6, flags: 0 });
+  const policy = { disabled: false, cltvExpiryDelta: 40, htlcMinimumMsat: 1, htlcMaximumMsat: 1e6, feeBaseMsat: 0, checksum: 77 };
+  const wanted = (age: number, checksum: number): number => {
+    graph.setPolicy(2 * channel, { ...policy, feeProportionalMillionths: 0, timestamp: NOW - age });
+    return keeper.choose({ scid, timestamp1: NOW - 60, timestamp2: 0, checksum1: checksum, checksum2: 0, dated: true }, now);
+  };
+  expect([wanted(day, 77), wanted(day, 78), wanted(8 * day, 77)]).toEqual([0, WANT_UPDATE_1, WANT_UPDATE_1]);
 });
