@@ -130,13 +130,12 @@ const sameId = (a: NodeId, b: NodeId): boolean => a.every((byte, i) => byte === 
 
 function reason(query: RouteQuery, { maxParts }: SplitRequest, explained: Explanation): NoRoute {
   const closed = Object.entries(explained.closed).sort((a, b) => b[1] - a[1]);
-  const why = explained.reachesUs
+  // Parts may go where the whole does not: with a larger fee they would, so that the edges are not what is in the way.
+  const isBudget = explained.reachesUs || explained.relaxation?.kind === 'max_fee';
+  const why = isBudget
     ? `within a fee of ${query.maxFeeMsat} msat and ${query.maxCltvExpiry - query.finalCltvExpiry} blocks`
     : `; of the edges nearest to it ${closed.map(([rule, count]) => `${count} are closed by ${rule.replaceAll('_', ' ')}`).join(', ') || 'there is none'}`;
   const parts = maxParts === 1 ? 'one part' : `at most ${maxParts} parts`;
   const only = maxParts < query.maxParts ? ', because the destination takes no more' : '';
-  return noRoute(
-    `no path carries ${query.amountMsat} msat in ${parts}${only}${explained.reachesUs ? ' ' : ''}${why}`,
-    hintOf(explained.relaxation),
-  );
+  return noRoute(`no path carries ${query.amountMsat} msat in ${parts}${only}${isBudget ? ' ' : ''}${why}`, hintOf(explained.relaxation));
 }

@@ -140,6 +140,7 @@ describe('no route', () => {
   it('names the fee that would be enough for the parts that are allowed, where no single path is', () => {
     const part = { amountMsat: msat(4_500_000) };
     expect(hintFor({ ...part, maxParts: 1 })).not.toContain('--max-fee');
+    expect(hintFor({ ...part, maxFeeMsat: msat(100) })).toContain('in at most 4 parts within a fee of 100 msat');
     const least = Number(/raise --max-fee to (\d+)sat/.exec(hintFor({ ...part, maxFeeMsat: msat(100) }))?.[1]);
     expect(least).toBeGreaterThan(0);
     expect(hintFor({ ...part, maxFeeMsat: msat(1000n * BigInt(least)) })).toBe('found');
