@@ -99,7 +99,7 @@ test.each([
   [STATUS.UNKNOWN, 'the RPC server is in the process of starting up, but not yet ready', 'UNREACHABLE'],
   [STATUS.RESOURCE_EXHAUSTED, 'too many requests', 'UNREACHABLE'],
   [STATUS.UNAVAILABLE, '', 'UNREACHABLE'],
-  [STATUS.UNIMPLEMENTED, '', 'REFUSED'],
+  [STATUS.UNIMPLEMENTED, '', 'PROTOCOL'],
 ])('status %i with "%s" is %s', async (status, message, code) => {
   expect(codeOf(await ask(await answering(saying(status, message))))).toBe(code);
 });
