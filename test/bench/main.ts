@@ -51,8 +51,10 @@ async function runBench({ name, parameters }: Asked, runs: number | null): Promi
 
 /** NAME:key=value,key=value */
 function parseName(word: string): Asked | null {
-  const [name = '', rest] = word.split(':', 2);
-  if (rest === undefined) return { name, parameters: new Map() };
+  const colon = word.indexOf(':');
+  if (colon < 0) return { name: word, parameters: new Map() };
+  // A value may have colons of its own, as addresses do.
+  const [name, rest] = [word.slice(0, colon), word.slice(colon + 1)];
   const pairs = rest.split(',').map((pair) => pair.split('='));
   if (pairs.some((pair) => pair.length !== 2)) return null;
   return { name, parameters: new Map(pairs as [string, string][]) };

@@ -8,7 +8,7 @@ export default operationCommand({
   description:
     'Others may add inputs and outputs behind those that are there, and sign theirs; `asset psbt publish` checks what comes back, signs ours and sends it. Until then the inputs are held back. Others get the PSBT alone; keep the commitment.',
   examples: ['asset psbt commit PSBT --unfunded --out commitment.json --psbt-out anchor.psbt'],
-  args: { psbts: arg.texts('base64 or hexadecimal') },
+  args: { psbts: arg.texts('base64 or hexadecimal, or - for stdin, one a line') },
   flags: {
     unfunded: flag.boolean('put in no coins: others pay the fee'),
     'fee-rate': flag.number('sat/vB (default: for confirmation within some blocks)'),
@@ -21,7 +21,7 @@ export default operationCommand({
     const { requireNew } = await import('../../../src/app/asset/proof-file.ts');
     for (const file of [flags.out, flags['psbt-out']]) if (file !== undefined) requireNew(file);
     return {
-      psbts: args.psbts,
+      psbts: await (await import('../../../src/app/stdin.ts')).wordsOrStdin(args.psbts),
       funded: !flags.unfunded,
       ...given({
         fee_rate_sat_per_vbyte: flags['fee-rate'],
