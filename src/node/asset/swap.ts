@@ -12,13 +12,7 @@ import {
   typed,
 } from '../../asset/packet/swap-offer.ts';
 import { packetId, packetSighash, withWitness } from '../../asset/packet/transition.ts';
-import {
-  EMPTY_ANCHOR,
-  encodeVirtualPacket,
-  MAX_VIRTUAL_AMOUNT,
-  OUTPUT_TYPE,
-  type VirtualPacket,
-} from '../../asset/packet/virtual-packet.ts';
+import { EMPTY_ANCHOR, encodeVirtualPacket, MAX_VIRTUAL_AMOUNT, type VirtualPacket } from '../../asset/packet/virtual-packet.ts';
 import { decodeProof, outPointOf, type Proof } from '../../asset/proof/proof.ts';
 import { must } from '../../base/assert.ts';
 import { type Bytes, equal } from '../../base/bytes.ts';
@@ -39,7 +33,7 @@ import type { FileParts } from './history.ts';
 import { holdingOf, NO_BASE } from './holding.ts';
 import { withLeases } from './lease.ts';
 import { drawKeys } from './own-keys.ts';
-import { TOO_MANY_UNITS } from './packet.ts';
+import { blankOutput, TOO_MANY_UNITS } from './packet.ts';
 import { importFile } from './receive.ts';
 import { companions, holdingState, isHeld } from './select.ts';
 import { anchorInputOf } from './transfer.ts';
@@ -156,27 +150,7 @@ function packetOf(
 ): VirtualPacket {
   const { input, prevId, internalKey, env } = part;
   const hashType = { key: Uint8Array.of(0x03), value: Uint8Array.of(ASSET_HASH_TYPE, 0, 0, 0) };
-  const output = {
-    amount: asset.amount,
-    scriptKey: asset.scriptKey,
-    type: OUTPUT_TYPE.SIMPLE,
-    interactive: true,
-    assetVersion: asset.version,
-    anchorOutputIndex: 1n,
-    anchorInternalKey: internalKey,
-    anchorBip32Derivation: [],
-    anchorTaprootDerivation: [],
-    anchorTapscriptSibling: null,
-    asset,
-    splitAsset: null,
-    proofDeliveryAddress: null,
-    proofSuffix: null,
-    lockTime: 0n,
-    relativeLockTime: 0n,
-    altLeaves: [],
-    address: null,
-    standard: [],
-  };
+  const output = { ...blankOutput(asset, 1), anchorInternalKey: internalKey };
   const inputs = [{ prevId, anchor: EMPTY_ANCHOR, asset: input, proof: null, standard: [hashType] }];
   return { version: 1, prefix: addressPrefix(env.network), inputs, outputs: [output] };
 }
