@@ -8,7 +8,7 @@ import { CodecError } from '../../codec/reader.ts';
 import { oneOf } from '../../codec/stored.ts';
 import { type ChainCursor, type ChainCursors, type Coin, type KeyPath, outPointKey, type WalletDurable, type WalletTx } from './types.ts';
 
-// Version 1 of the stored wallet. The order in `oneOf` are part of the format.
+// Version 1 of the stored wallet. The order in `oneOf` is part of the format.
 
 const amount: Codec<Sat> = map(u64, sat, (value) => value);
 const heightCodec: Codec<Height> = u32 as Codec<number> as Codec<Height>;
